@@ -1,0 +1,58 @@
+"""Outputs that appear whole or not at all: written beside their target under another name, renamed at the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Optional, Type
+
+
+class Outputs:
+    """The files that one run writes.
+
+    ``part(target)`` gives the name to write to, ``<stem>.part-<run id><suffix>`` in the target's folder.
+    `commit` renames all of them; leaving the ``with`` block without it removes them.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._parts: dict[Path, Path] = {}
+
+    def part(self, target: str | os.PathLike[str]) -> Path:
+        """Where to write what shall become ``target``. Its folder is made."""
+        target = Path(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.stem}.part-{self.run_id}{target.suffix}")
+        self._parts[target] = part
+        return part
+
+    def scratch(self, target: str | os.PathLike[str], suffix: str) -> Path:
+        """A name beside ``target`` for a file that is needed only while working; never renamed."""
+        target = Path(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path = target.with_name(f"{target.stem}.part-{self.run_id}-work{suffix}")
+        self._parts.setdefault(path, path)
+        return path
+
+    def commit(self) -> None:
+        """Renames every part that was written to its target, replacing what was there."""
+        for target, part in self._parts.items():
+            if part != target and part.exists():
+                os.replace(part, target)
+        self.discard()
+
+    def discard(self) -> None:
+        """Removes every part that is still there, with the side files GDAL may have left."""
+        for part in self._parts.values():
+            for path in (part, *part.parent.glob(f"{part.name}.*"), *part.parent.glob(f"{part.name}-*")):
+                path.unlink(missing_ok=True)
+        self._parts.clear()
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.discard()

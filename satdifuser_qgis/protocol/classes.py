@@ -1,0 +1,59 @@
+"""Land-cover classes: code, name and colour, and the palette used where the user has chosen no colours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Iterable
+
+# Okabe and Ito's colours for colour-blind readers, then Paul Tol's "muted" for what lies beyond eight classes.
+PALETTE = (
+    "#009e73", "#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#0072b2", "#cc79a7", "#7f7f7f",
+    "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LandCoverClass:
+    """One class of a map. ``code`` is its pixel value (0..65535), ``color`` is ``#rrggbb``."""
+
+    code: int
+    name: str
+    color: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.code <= 65535:
+            raise ValueError(f'the class "{self.name}" has code {self.code}; codes are 0 to 65535')
+        if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
+            raise ValueError(f'the class "{self.name}" has colour {self.color!r}; write it like #2a9d8f')
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green, blue, 0 to 255."""
+        return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+@dataclass(frozen=True)
+class StyledClass:
+    """What a project's own style says of one class: the value in the label field, its name and its colour."""
+
+    value: str
+    name: str
+    color: str
+
+
+def default_color(index: int) -> str:
+    """The palette's colour for the index-th class; colours repeat after the palette's end."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def nodata_for(codes: Iterable[int]) -> int:
+    """The nodata value of outputs: the first of 0 and 255 that is no class and fits, else 65535."""
+    taken = set(codes)
+    if not taken or max(taken) <= 255:
+        for value in (0, 255):
+            if value not in taken:
+                return value
+    elif 0 not in taken:
+        return 0
+    return 65535

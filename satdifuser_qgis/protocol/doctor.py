@@ -1,0 +1,16 @@
+"""Request of "Check the installation"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Tuple
+
+
+@dataclass(frozen=True)
+class DoctorRequest:
+    """Ask the engine for its versions, devices, memory and models. Answers in ``values["engine"]``, a text."""
+
+    TASK: ClassVar[str] = "doctor"
+    OUTPUTS: ClassVar[Tuple[str, ...]] = ()
+
+    threads: int = 0

@@ -1,0 +1,37 @@
+"""Failures with a code from a closed list, a sentence for the user and a way out."""
+
+from __future__ import annotations
+
+CODES = (
+    "bad_request",
+    "bad_input",
+    "bad_model",
+    "no_overlap",
+    "too_few_labels",
+    "out_of_memory",
+    "no_space",
+    "device",
+    "cancelled",
+    "crashed",
+    "timeout",
+    "engine_missing",
+    "engine_broken",
+    "internal",
+)
+
+
+class EngineError(Exception):
+    """A task that cannot be done, told to the user.
+
+    ``code`` is one of `CODES`; ``message`` names the thing and the value; ``remedy`` says what to do next;
+    ``detail`` goes to the log only. ``str()`` is message and remedy together.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str = "", detail: str = "") -> None:
+        if code not in CODES:
+            raise ValueError(f'"{code}" is not a failure code; the codes are {", ".join(CODES)}')
+        super().__init__(f"{message} {remedy}".strip())
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.detail = detail

@@ -1,0 +1,75 @@
+"""Request of "Train a land-cover model"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Tuple
+
+from .choices import DEVICE, EXTRACTION, FUSION, HEAD, SCALING, check_choice
+from .classes import StyledClass
+
+
+@dataclass(frozen=True)
+class TrainSegmentationRequest:
+    """Learn land-cover classes from labels on rasters.
+
+    Rasters are paths that GDAL opens. ``labels`` is a vector file, ``path`` or ``path|layername=name``;
+    ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green, blue (empty: found by
+    name). ``timesteps`` are model times and ``streams`` module paths in the
+    backbone (empty: the backbone's own). ``validation`` is the share of the
+    labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains without a check. ``epochs`` 0 is automatic.
+    ``styles`` are class names, colours and order from the user's own style. ``divisor`` belongs to scaling 3.
+    """
+
+    TASK: ClassVar[str] = "trainsegmentation"
+    OUTPUTS: ClassVar[Tuple[str, ...]] = ("model", "report")
+
+    input: str
+    model: str
+    labels: str = ""
+    class_field: str = ""
+    label_rasters: Tuple[str, ...] = ()
+    more_inputs: Tuple[str, ...] = ()
+    bands: Tuple[int, ...] = ()
+    scaling: int = 0
+    divisor: float = 0.0
+    backbone: str = ""
+    fusion: int = 0
+    head: int = 0
+    extraction: int = 0
+    timesteps: Tuple[int, ...] = ()
+    streams: Tuple[str, ...] = ()
+    spectral: bool = True
+    metadata: str = "zeros"
+    published: bool = False
+    epochs: int = 0
+    validation: float = 0.2
+    seed: int = 0
+    device: int = 0
+    threads: int = 0
+    name: str = ""
+    styles: Tuple[StyledClass, ...] = ()
+    report: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.labels and not self.label_rasters:
+            raise ValueError("there are no labels: give a vector layer with a class field, or label rasters")
+        if self.labels and not self.class_field:
+            raise ValueError("class_field is empty: name the field of the labels that holds the class")
+        if any(band < 1 for band in self.bands):
+            raise ValueError(f"bands are {self.bands} but bands are counted from 1")
+        if not 0 <= self.validation <= 0.9:
+            raise ValueError(f"validation is {self.validation} but must be a share from 0 to 0.9")
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs} but must be 0 (automatic) or more")
+        if any(not 0 <= time < 1000 for time in self.timesteps):
+            raise ValueError(f"timesteps are {self.timesteps} but model times run from 0 to 999")
+        if self.metadata not in ("none", "zeros", "raster"):
+            raise ValueError(f'metadata is "{self.metadata}" but must be none, zeros or raster')
+        if self.scaling == 3 and not self.divisor > 0:
+            raise ValueError(f"scaling 3 divides by the divisor, which is {self.divisor}; give a number above 0")
+        check_choice("scaling", self.scaling, SCALING)
+        check_choice("fusion", self.fusion, FUSION)
+        check_choice("head", self.head, HEAD)
+        check_choice("extraction", self.extraction, EXTRACTION)
+        check_choice("device", self.device, DEVICE)
