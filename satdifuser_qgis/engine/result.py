@@ -1,13 +1,14 @@
-"""What a task returns to the worker."""
+"""What a task hands back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Dict, Union
 
 
 @dataclass(frozen=True)
 class Result:
-    """``outputs``: name of an output to the path it will have; ``values``: figures and texts for the caller."""
+    """Paths by output name, and figures or texts by name; numbers are finite (leave out what is not known)."""
 
-    outputs: dict[str, str] = field(default_factory=dict)
-    values: dict[str, float | int | str] = field(default_factory=dict)
+    outputs: Dict[str, str] = field(default_factory=dict)
+    values: Dict[str, Union[float, int, str]] = field(default_factory=dict)
