@@ -1,0 +1,1 @@
+"""Measurements. Each script prints one table and writes one JSON; `quality.py` compares methods of mapping."""

@@ -1,0 +1,161 @@
+"""This project's own methods, run through the same engine tasks that QGIS runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.labelled_set import LabelledSet, Pair, read_codes
+from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.choices import FUSION
+from satdifuser_qgis.protocol.segment import SegmentRequest
+from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+
+DEFAULT_BACKBONE = "compact-s2-rgb"
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all of our rows share."""
+
+    work: Path
+    threads: int
+    backbone: str = DEFAULT_BACKBONE
+
+
+class Ours:
+    """A model trained and applied by the engine. ``streams`` and ``times`` empty: the backbone's own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        fusion: str,
+        scaling: int,
+        streams: tuple[str, ...] = (),
+        times: tuple[int, ...] = (),
+    ) -> None:
+        self.settings, self.fusion, self.scaling = settings, fusion, scaling
+        self.streams, self.times = streams, times
+        self.model = settings.work / "model.safetensors"
+        self.values: dict[str, Any] = {}
+
+    def learn(self, labelled: LabelledSet) -> None:
+        """Trains with the defaults; validation blocks come out of the training images."""
+        from satdifuser_qgis.engine.tasks import trainsegmentation
+
+        images = [str(pair.image) for pair in labelled.train]
+        request = TrainSegmentationRequest(
+            input=images[0],
+            more_inputs=tuple(images[1:]),
+            label_rasters=tuple(str(pair.label) for pair in labelled.train),
+            model=str(self.model),
+            backbone=self.settings.backbone,
+            fusion=FUSION.index(self.fusion),
+            scaling=self.scaling,
+            streams=self.streams,
+            timesteps=self.times,
+            seed=SEED,
+            threads=self.settings.threads,
+        )
+        with Outputs("benchmark") as outputs:
+            self.values = dict(trainsegmentation.run(request, Silent(), outputs).values)
+            outputs.commit()
+
+    def map(self, pair: Pair) -> NDArray[np.uint16]:
+        """Class codes of an image."""
+        from satdifuser_qgis.engine.tasks import segment
+
+        target = self.settings.work / f"{pair.image.stem}.tif"
+        request = SegmentRequest(
+            input=str(pair.image), model=str(self.model), output=str(target), threads=self.settings.threads
+        )
+        with Outputs("benchmark") as outputs:
+            segment.run(request, Silent(), outputs)
+            outputs.commit()
+        return read_codes(target)
+
+
+class BestSingleStream:
+    """One stream at one time, chosen by the validation mIoU of the training images; never by the test images.
+
+    First the streams at the middle one of the backbone's times, then the other times for the best stream.
+    """
+
+    def __init__(self, settings: Settings, scaling: int) -> None:
+        self.settings, self.scaling = settings, scaling
+        self.tried: list[dict[str, Any]] = []
+
+    def learn(self, labelled: LabelledSet) -> None:
+        """Trains every candidate and keeps the model of the best."""
+        streams, times = candidates(self.settings.backbone)
+        middle = times[len(times) // 2]
+        for stream in streams:
+            self._try(labelled, stream, middle)
+        stream = self._best()["stream"]
+        for time in times:
+            if time != middle:
+                self._try(labelled, stream, time)
+        self.values = {**self._best(), "tried": self.tried}
+        self.chosen = Ours(replace(self.settings, work=self._folder(self._best())), "global", self.scaling)
+
+    def map(self, pair: Pair) -> NDArray[np.uint16]:
+        """Class codes of an image, by the chosen candidate."""
+        return self.chosen.map(pair)
+
+    def _try(self, labelled: LabelledSet, stream: str, time: int) -> None:
+        candidate = {"stream": stream, "time": time}
+        folder = self._folder(candidate)
+        folder.mkdir(parents=True, exist_ok=True)
+        method = Ours(replace(self.settings, work=folder), "global", self.scaling, (stream,), (time,))
+        method.learn(labelled)
+        self.tried.append({**candidate, "validation_miou": method.values["MIOU"]})
+
+    def _best(self) -> dict[str, Any]:
+        return max(self.tried, key=lambda candidate: candidate["validation_miou"])
+
+    def _folder(self, candidate: dict[str, Any]) -> Path:
+        return self.settings.work / f"{candidate['stream']}@{candidate['time']}"
+
+
+def candidates(backbone: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The last of the backbone's own streams at each stride, and the backbone's own times."""
+    import torch
+
+    from satdifuser_qgis.engine.backbones import load_backbone
+
+    loaded = load_backbone(backbone, torch.device("cpu"))
+    own = [stream for stream in loaded.streams() if not loaded.default_streams or stream.name in loaded.default_streams]
+    last = {stream.stride: stream.name for stream in own}
+    return tuple(last[stride] for stride in sorted(last)), tuple(loaded.default_times)
+
+
+def write_random_backbone(source: Path, target: Path) -> Path:
+    """A backbone folder like ``source`` whose U-Net has fresh weights, drawn with a fixed seed."""
+    import torch
+    from diffusers import UNet2DModel
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
+    torch.manual_seed(SEED)
+    net = UNet2DModel.from_config(UNet2DModel.load_config(source / "unet"))
+    net.to(torch.float16).save_pretrained(target / "unet")
+    card = json.loads((target / "satdifuser.json").read_text(encoding="utf-8"))
+    card["name"] = f"{card['name']}-random"
+    (target / "satdifuser.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+    return target
+
+
+def random_backbone(settings: Settings) -> str:
+    """The path of a random-weights twin of the backbone in use."""
+    source = Path(settings.backbone)
+    if not source.is_dir():
+        source = folders.shipped_models() / settings.backbone
+    return str(write_random_backbone(source, settings.work / "random-weights"))

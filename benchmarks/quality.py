@@ -1,0 +1,193 @@
+"""Quality of land-cover maps: our fusers against single streams, random weights, random forests and a small U-Net.
+
+    python benchmarks/quality.py --json FILE [--sets korea,dubai] [--methods global,forest-context,...]
+
+Every method learns from the same labelled images and maps the same unseen ones; nothing is chosen on those.
+One run makes one table, from nothing but what was measured in it. Scores are pooled over all pixels of the
+unseen images; a class that is absent has no IoU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Callable, Protocol
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.baselines.forest import Forest
+from benchmarks.labelled_set import SCALING_NAMES, SCALINGS, TITLES, LabelledSet, Pair, open_set, read_codes
+from benchmarks.ours import DEFAULT_BACKBONE, BestSingleStream, Ours, Settings, random_backbone
+from satdifuser_qgis.engine.report.scores import (
+    boundary_counts,
+    boundary_iou,
+    confusion_matrix,
+    patch_count,
+    score,
+    to_indices,
+)
+
+LIBRARIES = ("torch", "diffusers", "scikit-learn", "numpy", "rasterio")
+
+
+class Method(Protocol):
+    """Learns from a set's training images, then maps one image at a time to class codes."""
+
+    def learn(self, labelled: LabelledSet) -> None:
+        """Once, before any map."""
+
+    def map(self, pair: Pair) -> NDArray[np.uint16]:
+        """Class codes, (H, W)."""
+
+
+def unet(settings: Settings, scaling: int) -> Method:
+    """The small U-Net; torch is loaded only if it is asked for."""
+    from benchmarks.baselines.unet import UNetMethod
+
+    return UNetMethod(scaling, settings.threads)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table: its title and how to make its method for a scaling."""
+
+    title: str
+    make: Callable[[Settings, int], Method]
+
+
+METHODS = {
+    "global": Entry("ours, global weighted", lambda s, scaling: Ours(s, "global", scaling)),
+    "localized": Entry("ours, localized weighted", lambda s, scaling: Ours(s, "localized", scaling)),
+    "mixture": Entry("ours, mixture of experts", lambda s, scaling: Ours(s, "mixture", scaling)),
+    "single": Entry("best single stream (seconds with its search)", BestSingleStream),
+    "random": Entry(
+        "random-weights backbone, global weighted",
+        lambda s, scaling: Ours(replace(s, backbone=random_backbone(s)), "global", scaling),
+    ),
+    "forest": Entry("random forest, pixel values", lambda s, scaling: Forest(False, False, scaling, s.threads)),
+    "forest-context": Entry(
+        "random forest, pixels + context, class-balanced", lambda s, scaling: Forest(True, True, scaling, s.threads)
+    ),
+    "unet": Entry("small U-Net from scratch", unet),
+}
+
+
+def measure(method: Method, labelled: LabelledSet) -> dict[str, Any]:
+    """Learns, maps every test image, and scores all of them together."""
+    started = time.perf_counter()
+    method.learn(labelled)
+    learnt = time.perf_counter()
+    maps = [method.map(pair) for pair in labelled.test]
+    mapped = time.perf_counter()
+    row = score_maps(labelled, maps)
+    row.update(seconds=mapped - started, learn_seconds=learnt - started, map_seconds=mapped - learnt)
+    row["chosen"] = getattr(method, "values", {})
+    return row
+
+
+def score_maps(labelled: LabelledSet, maps: list[NDArray[np.uint16]]) -> dict[str, Any]:
+    """Scores pooled over the test images. Patches are counted on the whole map, a megapixel is a million pixels."""
+    classes = len(labelled.codes)
+    matrix = np.zeros((classes, classes), np.int64)
+    boundary, patches, pixels = np.zeros((classes, 2), np.int64), 0, 0
+    for pair, found in zip(labelled.test, maps):
+        truth, predicted = (to_indices(codes, labelled.codes) for codes in (read_codes(pair.label), found))
+        matrix += confusion_matrix(truth, predicted, classes)
+        boundary += boundary_counts(truth, predicted, classes)
+        patches += patch_count(predicted)
+        pixels += predicted.size
+    found_scores = score(matrix)
+    return {
+        "miou": found_scores.miou,
+        "iou": dict(zip([item.name for item in labelled.classes], found_scores.iou)),
+        "overall_accuracy": found_scores.overall_accuracy,
+        "boundary_iou": boundary_iou(boundary),
+        "patches_per_megapixel": patches / pixels * 1e6,
+        "pixels": pixels,
+        "confusion": matrix.tolist(),
+    }
+
+
+def table(labelled: LabelledSet, rows: list[dict[str, Any]]) -> str:
+    """The rows of one set as a markdown table; shares in per cent."""
+    names = [item.name for item in labelled.classes]
+    head = ["method", "scaling", "mIoU", *names, "OA", "boundary IoU", "patches/Mpx", "seconds"]
+    lines = [f"### {TITLES[labelled.key]}", "", row_text(head), row_text(["---"] * 2 + ["---:"] * (len(head) - 2))]
+    for row in rows:
+        shares = [row["miou"], *row["iou"].values(), row["overall_accuracy"], row["boundary_iou"]]
+        figures = [f"{row['patches_per_megapixel']:.0f}", f"{row['seconds']:.0f}"]
+        lines.append(row_text([row["title"], SCALING_NAMES[row["scaling"]], *map(percent, shares), *figures]))
+    return "\n".join(lines)
+
+
+def row_text(cells: list[str]) -> str:
+    """One line of a markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "–" if share is None else f"{share * 100:.1f}"
+
+
+def compare(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Runs every chosen method on every chosen set, and prints each set's table."""
+    rows: list[dict[str, Any]] = []
+    for key in arguments.sets:
+        labelled = open_set(key)
+        for name in arguments.methods:
+            for scaling in SCALINGS[key]:
+                with tempfile.TemporaryDirectory(prefix="quality-") as work:
+                    settings = Settings(Path(work), arguments.threads, arguments.backbone)
+                    row = measure(METHODS[name].make(settings, scaling), labelled)
+                rows.append({"set": key, "method": name, "title": METHODS[name].title, "scaling": scaling, **row})
+                print(f"{key} {name} scaling {scaling}: mIoU {percent(row['miou'])}", file=sys.stderr, flush=True)
+        print(table(labelled, [row for row in rows if row["set"] == key]), end="\n\n", flush=True)
+    return {"made_by": "benchmarks/quality.py", "conditions": conditions(arguments), "rows": rows}
+
+
+def conditions(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the figures depend on."""
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    chosen = {"backbone": arguments.backbone, "threads": arguments.threads}
+    return {**chosen, "python": platform.python_version(), "machine": platform.machine(), **versions}
+
+
+def listed(known: dict[str, Any]) -> Callable[[str], list[str]]:
+    """An argument type: names of ``known``, separated by commas."""
+
+    def read(text: str) -> list[str]:
+        names = text.split(",")
+        wrong = [name for name in names if name not in known]
+        if wrong:
+            raise argparse.ArgumentTypeError(f'there is no "{wrong[0]}"; choose from {", ".join(known)}')
+        return names
+
+    return read
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, required=True, help="where the figures are written")
+    parser.add_argument("--sets", type=listed(SCALINGS), default=list(SCALINGS), help=", ".join(SCALINGS))
+    parser.add_argument("--methods", type=listed(METHODS), default=list(METHODS), help=", ".join(METHODS))
+    parser.add_argument("--backbone", default=DEFAULT_BACKBONE, help="a folder or a shipped name")
+    parser.add_argument("--threads", type=int, default=2, help="threads of every method (default 2)")
+    arguments = parser.parse_args()
+    results = compare(arguments)
+    arguments.json.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
