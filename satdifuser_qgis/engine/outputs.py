@@ -44,7 +44,8 @@ class Outputs:
 
     def discard(self) -> None:
         """Removes every part that is still there, with the side files GDAL may have left."""
-        for part in self._parts.values():
+        # a copy: the thread that finds the parent dead comes here while the task may still add parts
+        for part in list(self._parts.values()):
             for path in (part, *part.parent.glob(f"{part.name}.*"), *part.parent.glob(f"{part.name}-*")):
                 path.unlink(missing_ok=True)
         self._parts.clear()

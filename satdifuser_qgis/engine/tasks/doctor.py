@@ -1,0 +1,117 @@
+"""What the engine says about itself: versions, devices, memory, disk and models, safe to paste into a report."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ...protocol import folders
+from ...protocol.doctor import DoctorRequest
+from ..outputs import Outputs
+from ..reporter import Reporter
+from ..result import Result
+from ..threads import physical_cores
+
+LIBRARIES = ("torch", "diffusers", "rasterio", "shapely", "pyogrio", "geopandas", "sklearn", "numpy")
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+GIB = 2**30
+
+
+def run(request: DoctorRequest, reporter: Reporter, outputs: Outputs) -> Result:
+    """``values["engine"]`` is the text, ``values["problems"]`` the number of libraries that cannot be loaded."""
+    libraries, problems = _libraries(reporter)
+    lines = [
+        f"Python: {platform.python_version()} ({platform.platform()})",
+        f"Prefix: {hide_home(sys.prefix)}",
+        *libraries,
+        *_devices(),
+        *_memory(),
+        f"Home: {hide_home(str(folders.home()))}, {_free_space(folders.home())} free",
+        *_models(),
+    ]
+    return Result(values={"engine": "\n".join(lines), "problems": problems})
+
+
+def devices() -> dict[str, Any]:
+    """torch's version, physical cores, threads and graphics devices, as plain values."""
+    import torch
+
+    cuda = []
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        cuda.append({"index": index, "name": properties.name, "memory_bytes": properties.total_memory})
+    return {
+        "torch": str(torch.__version__),
+        "cores": physical_cores(),
+        "threads": torch.get_num_threads(),
+        "cuda": cuda,
+        "mps": bool(torch.backends.mps.is_available()),
+    }
+
+
+def hide_home(text: str) -> str:
+    """The text with the user's home folder written as ``~``: names of people do not belong in a report."""
+    home = str(Path.home())
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+def _libraries(reporter: Reporter) -> tuple[list[str], int]:
+    lines, problems = [], 0
+    for index, name in enumerate(LIBRARIES):
+        reporter.progress(index, len(LIBRARIES), "libraries", f"Loading {name}")
+        try:
+            module = importlib.import_module(name)
+            version = metadata.version(_DISTRIBUTIONS.get(name, name))
+            lines.append(f"{name}: {version}{_bundled(name, module)}")
+        except (ImportError, OSError) as error:
+            problems += 1
+            lines.append(f"{name}: CANNOT BE LOADED ({hide_home(str(error)).splitlines()[0][:200]})")
+    return lines, problems
+
+
+def _bundled(name: str, module: Any) -> str:
+    """The version of the C library inside, where that is what matters."""
+    if name == "rasterio":
+        return f" (GDAL {module.__gdal_version__}, PROJ {module.__proj_version__})"
+    if name == "shapely":
+        return f" (GEOS {module.geos_version_string})"
+    return ""
+
+
+def _devices() -> list[str]:
+    try:
+        found = devices()
+    except (ImportError, OSError):
+        return ["Devices: unknown, torch cannot be loaded"]
+    lines = [f"CPU: {found['cores']} cores, {found['threads']} threads, {platform.machine()}"]
+    lines += [f"CUDA {gpu['index']}: {gpu['name']}, {gpu['memory_bytes'] / GIB:.1f} GiB" for gpu in found["cuda"]]
+    if not found["cuda"]:
+        lines.append("CUDA: none")
+    return [*lines, f"MPS: {'yes' if found['mps'] else 'none'}"]
+
+
+def _memory() -> list[str]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return [f"Memory: {memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f} GiB"]
+
+
+def _free_space(folder: Path) -> str:
+    """Free space of the disk where ``folder`` is or would be made."""
+    while not folder.exists():
+        folder = folder.parent
+    return f"{shutil.disk_usage(folder).free / GIB:.1f} GiB"
+
+
+def _models() -> list[str]:
+    def names(folder: Path) -> str:
+        found = sorted(path.name for path in folder.glob("*") if path.is_dir() or path.suffix == ".safetensors")
+        return ", ".join(found) or "none"
+
+    return [f"Shipped models: {names(folders.shipped_models())}", f"Your models: {names(folders.model_store())}"]
