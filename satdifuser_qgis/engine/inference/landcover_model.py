@@ -1,0 +1,65 @@
+"""A model file brought to life: backbone, feature extraction and decoder as one function of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...protocol.codec import from_plain
+from ...protocol.errors import EngineError
+from ..backbones import load_backbone
+from ..decoder import Decoder, DecoderConfig
+from ..features import Extractor, Recipe
+from ..model_file import ModelHeader, read_model
+from .tiles import resize
+
+
+class LandCoverModel:
+    """Tiles in, logits out. Build it with `load`, or from its parts while training."""
+
+    def __init__(self, header: ModelHeader, extractor: Extractor, decoder: Decoder, device: torch.device) -> None:
+        self.header = header
+        self.extractor = extractor
+        self.decoder = decoder.eval().to(device)
+        self.device = device
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device) -> LandCoverModel:
+        """Raises EngineError("bad_model") where the file, its backbone or their agreement is broken."""
+        header, tensors = read_model(path)
+        backbone = load_backbone(header.backbone.name, device)
+        if backbone.digest != header.backbone.digest:
+            raise EngineError(
+                "bad_model",
+                f'The model "{header.name}" was trained on the backbone "{header.backbone.name}" in revision '
+                f"{header.backbone.revision}, but revision {backbone.revision} with other weights is installed.",
+                "Train the model again, or install that revision of the backbone.",
+            )
+        decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
+        try:
+            decoder.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise EngineError(
+                "bad_model",
+                f'The tensors of the model "{header.name}" do not fit its own header.',
+                "Use another copy of the file.",
+                str(error),
+            ) from error
+        recipe = from_plain(Recipe, header.features, "features")
+        return cls(header, Extractor(backbone, recipe, device), decoder, device)
+
+    @torch.inference_mode()
+    def logits(self, tiles: Tensor, positions: Sequence[tuple[int, int]], side: int) -> Tensor:
+        """(B, classes, side, side) on the CPU.
+
+        tiles: (B, 3, tile_px, tile_px), scaled to about -1..1. positions: row and column of each tile in the
+        raster, which decide its noise. side: size of a tile in pixels of the raster.
+        """
+        tiles = tiles.to(self.device)
+        pyramid = self.extractor(tiles, positions)
+        spectral = tiles if self.header.spectral else None
+        result = self.decoder(pyramid, tuple(tiles.shape[-2:]), spectral)
+        return resize(result.float(), side).cpu()

@@ -1,0 +1,91 @@
+"""Tiles over a raster: where they lie, how they are read, and how their results are blended.
+
+The grid is anchored at the raster's origin whatever part of it is asked for, so a pixel's result does not
+depend on the extent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ..raster.grid import Window, tile_origins
+from ..raster.normalise import Scaling, scale
+from ..raster.read import Raster
+
+# Pixel sizes closer than this are the same: resampling would blur and gain nothing.
+SAME_SIZE = 0.05
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Square tiles over one raster. ``side`` is in pixels of the raster, ``tile_px`` in pixels of the network."""
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    side: int
+    tile_px: int
+
+    def touching(self, window: Window) -> TileGrid:
+        """The tiles that reach into ``window``, at their places in the whole raster."""
+        rows = tuple(r for r in self.rows if r < window.row + window.height and r + self.side > window.row)
+        columns = tuple(c for c in self.columns if c < window.col + window.width and c + self.side > window.col)
+        return TileGrid(rows, columns, self.side, self.tile_px)
+
+
+def side_in_raster(tile_px: int, model_gsd_m: float, pixel_size_m: tuple[float, float] | None) -> int:
+    """How many pixels of the raster a tile of ``tile_px`` network pixels covers.
+
+    The same number where either pixel size is unknown, or where they differ by less than 5 %.
+    """
+    if not model_gsd_m or pixel_size_m is None:
+        return tile_px
+    ratio = model_gsd_m / float(np.sqrt(pixel_size_m[0] * pixel_size_m[1]))
+    if abs(ratio - 1) < SAME_SIZE:
+        return tile_px
+    return max(8, round(tile_px * ratio))
+
+
+def tile_grid(height: int, width: int, side: int, tile_px: int, overlap_percent: int) -> TileGrid:
+    """Tiles that cover a raster of height × width pixels and share at least ``overlap_percent`` of their side."""
+    overlap = side * overlap_percent // 100
+    return TileGrid(
+        tuple(tile_origins(height, side, overlap)), tuple(tile_origins(width, side, overlap)), side, tile_px
+    )
+
+
+def read_tile(
+    raster: Raster, bands: tuple[int, ...], scaling: Scaling, row: int, column: int, grid: TileGrid
+) -> tuple[Tensor, NDArray[np.bool_]]:
+    """One tile as the network wants it, (3, tile_px, tile_px) float32, and its valid pixels, (side, side).
+
+    Invalid pixels get the mean of the tile's valid ones: a hard edge there would colour its surroundings.
+    """
+    values, valid = raster.read(bands, Window(row, column, grid.side, grid.side))
+    scaled = scale(values, valid, scaling)
+    if valid.any() and not valid.all():
+        scaled[:, ~valid] = scaled[:, valid].mean(axis=1, keepdims=True)
+    tile = torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))
+    return resize(tile[None], grid.tile_px)[0], valid
+
+
+def resize(images: Tensor, side: int) -> Tensor:
+    """(B, C, h, w) brought to side × side, bilinear, antialiased where it shrinks; untouched where it fits."""
+    if images.shape[-2:] == (side, side):
+        return images
+    return functional.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+
+
+def blend_weights(side: int) -> NDArray[np.float32]:
+    """(side, side) weights above 0 that fall towards a tile's edge, where it sees least of its surroundings.
+
+    A raised cosine, so that two tiles meeting anywhere in their overlap pass smoothly into one another.
+    """
+    position = (np.arange(side) + 0.5) / side
+    ramp = 0.02 + np.sin(np.pi * position) ** 2
+    return np.outer(ramp, ramp).astype(np.float32)

@@ -1,0 +1,166 @@
+"""Our model file: one ``.safetensors`` with the decoder's tensors and a header that says all the rest.
+
+The header key ``satdifuser`` holds JSON: classes, bands, scaling, pixel size, backbone, which features, decoder,
+training settings, scores. Nothing in it can run code, and it can be read without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..protocol import folders
+from ..protocol.classes import LandCoverClass
+from ..protocol.codec import from_plain, to_plain
+from ..protocol.errors import EngineError
+from .raster.normalise import Scaling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+KEY = "satdifuser"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class BackboneReference:
+    """Which diffusion model the features come from. ``digest`` is the SHA-256 of its weights."""
+
+    name: str
+    revision: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """All of a model but its tensors.
+
+    ``bands`` are the 1-based bands of the training raster and ``band_names`` their descriptions ("" where it
+    has none). ``gsd_m`` is the pixel size the model was trained at, in metres, 0 where unknown. ``tile_px`` is the
+    side of a tile, in pixels of that size. ``features`` and ``decoder`` are the constructor values of
+    `features.Recipe` and `decoder.DecoderConfig`.
+    """
+
+    name: str
+    classes: tuple[LandCoverClass, ...]
+    bands: tuple[int, ...]
+    band_names: tuple[str, ...]
+    scaling: Scaling
+    gsd_m: float
+    tile_px: int
+    backbone: BackboneReference
+    features: dict[str, Any]
+    decoder: dict[str, Any]
+    spectral: bool = True
+    task: str = "segmentation"
+    format: int = FORMAT
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def write_model(path: str | os.PathLike[str], header: ModelHeader, tensors: dict[str, Tensor]) -> None:
+    """Writes header and tensors; the same content gives the same bytes."""
+    from safetensors.torch import save_file
+
+    text = json.dumps(to_plain(header), ensure_ascii=False, sort_keys=True, allow_nan=False)
+    save_file({key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}, path, {KEY: text})
+
+
+def read_header(path: str | os.PathLike[str]) -> ModelHeader:
+    """The header of a model file. Raises EngineError("bad_model") where it is none of ours or too new."""
+    path = Path(path)
+    plain = _plain_header(path)
+    if plain.get("format") != FORMAT:
+        raise EngineError(
+            "bad_model",
+            f'The model "{path.name}" has format {plain.get("format")!r}, this version reads format {FORMAT}.',
+            "Update the plugin, or train the model again.",
+        )
+    try:
+        return _header_from(plain)
+    except (ValueError, TypeError, KeyError) as error:
+        raise EngineError(
+            "bad_model", f'The header of the model "{path.name}" is damaged: {error}.', "Use another copy of the file."
+        ) from error
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[ModelHeader, dict[str, Tensor]]:
+    """Header and tensors of a model file, on the CPU."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    try:
+        return header, load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise EngineError(
+            "bad_model", f'The model "{Path(path).name}" cannot be read: {error}.', "Use another copy of the file."
+        ) from error
+
+
+def find_model(reference: str) -> Path:
+    """The file of a model: a path as it is, a bare name among the shipped models, then in the model store."""
+    path = Path(reference).expanduser()
+    if path.is_file():
+        return path
+    if path.name == reference:
+        name = reference if reference.endswith(SUFFIX) else reference + SUFFIX
+        for folder in (folders.shipped_models(), folders.model_store()):
+            if (folder / name).is_file():
+                return folder / name
+        known = sorted(p.stem for p in folders.model_store().glob(f"*{SUFFIX}"))
+        raise EngineError(
+            "bad_model",
+            f'There is no model "{reference}", neither shipped nor in the model store.',
+            f"The store holds: {', '.join(known)}." if known else "Train one first, or give a model file.",
+        )
+    raise EngineError("bad_model", f'The model file "{reference}" does not exist.', "Choose another file.")
+
+
+def store_model(path: Path, name: str) -> Path:
+    """Copies a model into the user's store under a name that is not taken, and returns where it is."""
+    import shutil
+
+    folder = folders.model_store()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folders.unused(folder, name, SUFFIX)
+    shutil.copyfile(path, target)
+    return target
+
+
+def _plain_header(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(KEY)
+    except (SafetensorError, OSError) as error:
+        raise EngineError(
+            "bad_model", f'"{path.name}" is no readable model file: {error}.', "Choose a file made by training."
+        ) from error
+    if text is None:
+        raise EngineError(
+            "bad_model",
+            f'"{path.name}" is a safetensors file but no model of this plugin.',
+            'Choose a file made by "Train a land-cover model".',
+        )
+    plain = json.loads(text)
+    return plain if isinstance(plain, dict) else {}
+
+
+def _header_from(plain: dict[str, Any]) -> ModelHeader:
+    free = ("features", "decoder", "training", "scores", "versions")
+    values = {key: value for key, value in plain.items() if key in ModelHeader.__dataclass_fields__}
+    return ModelHeader(
+        **{key: values[key] for key in (*free, "name", "gsd_m", "tile_px", "spectral", "task", "format")},
+        classes=tuple(from_plain(LandCoverClass, item, "classes") for item in values["classes"]),
+        bands=tuple(values["bands"]),
+        band_names=tuple(values["band_names"]),
+        scaling=from_plain(Scaling, values["scaling"], "scaling"),
+        backbone=from_plain(BackboneReference, values["backbone"], "backbone"),
+    )

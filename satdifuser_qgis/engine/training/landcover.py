@@ -1,0 +1,202 @@
+"""Training a land-cover model on labelled images: tiles, blocks, features, scaling, decoder, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...protocol.classes import LandCoverClass
+from ...protocol.errors import EngineError
+from ..decoder import Decoder, DecoderConfig
+from ..features import Extractor
+from ..raster.normalise import Scaling, measure
+from ..reporter import Reporter
+from .blocks import BlockId, BlockLattice, choose_validation, lattices
+from .loop import FitResult, FitSettings, fit
+from .samples import (
+    FEATURE_BUDGET,
+    LabelledImage,
+    LabelledTile,
+    Sample,
+    bytes_per_tile,
+    choose_tiles,
+    compute_samples,
+    find_tiles,
+)
+
+# About this many blocks over the labelled ground: enough to hold back every class, large enough to be apart.
+BLOCKS = 30
+BATCH = 8
+AUTOMATIC_EPOCHS = 16
+STEPS = (200, 600)
+# A trial of one scaling: a share of the tiles and of the steps.
+TRIAL_TILES, TRIAL_STEPS = 96, 120
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What training sees: tiles with labels, and the blocks of ground that are held back."""
+
+    images: Sequence[LabelledImage]
+    lattices: Sequence[BlockLattice]
+    tiles: Sequence[LabelledTile]
+    held_back: frozenset[BlockId]
+    block_px: int
+    classes: tuple[LandCoverClass, ...]
+    tile_px: int
+
+    @property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """(K,) labelled pixels, all tiles together."""
+        return np.sum([tile.class_pixels for tile in self.tiles], axis=0)
+
+    @property
+    def held_back_pixels(self) -> NDArray[np.int64]:
+        """(K,) labelled pixels in the blocks that are held back."""
+        zero = np.zeros(len(self.classes), np.int64)
+        return zero + sum(
+            (pixels for tile in self.tiles for block, pixels in tile.counts.items() if block in self.held_back), zero
+        )
+
+
+def survey(
+    images: Sequence[LabelledImage],
+    classes: tuple[LandCoverClass, ...],
+    tile_px: int,
+    validation: float,
+    seed: int,
+    reporter: Reporter,
+) -> Ground:
+    """Finds the labelled tiles and divides the ground into training and validation blocks.
+
+    Raises EngineError("too_few_labels") where fewer than two classes have a labelled, valid pixel.
+    """
+    grids = [image.raster.grid for image in images]
+    # Tiles are found once, with blocks of a quarter tile; larger blocks are made of these.
+    block_px = max(8, images[0].side // 4)
+    tiles = find_tiles(images, lattices(grids, block_px), len(classes), tile_px, reporter)
+    _check_labels(tiles, classes)
+    block_px = max(block_px, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS))))
+    final = lattices(grids, block_px)
+    tiles = find_tiles(images, final, len(classes), tile_px, reporter)
+    counts: dict[BlockId, NDArray[np.int64]] = {}
+    for tile in tiles:
+        for block, pixels in tile.counts.items():
+            counts[block] = counts.get(block, np.zeros(len(classes), np.int64)) + pixels
+    held_back = choose_validation(counts, validation, seed)
+    return Ground(images, final, tiles, held_back, block_px, classes, tile_px)
+
+
+def choose_scaling(
+    ground: Ground,
+    kind: int,
+    divisor: float,
+    extractor: Extractor,
+    config: DecoderConfig,
+    settings: FitSettings,
+    spectral: bool,
+    reporter: Reporter,
+) -> tuple[str, dict[str, float]]:
+    """The kind of scaling, and the mean IoU of each kind that was tried.
+
+    Automatic tries constants of the training data and each image's own percentiles on part of the tiles and
+    keeps the better one on the blocks held back. Without such blocks, or with one image, constants are taken.
+    """
+    kinds = {1: "constant", 2: "percentile", 3: "divisor", 4: "none"}
+    if kind:
+        return kinds[kind], {}
+    if not ground.held_back or len(ground.images) == 1:
+        return "constant", {}
+    tried = {}
+    for name in ("constant", "percentile"):
+        scalings = measure_scalings(ground.images, name, divisor)
+        part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
+        samples = samples_of(part, extractor, scalings, reporter, f"Trying scaling by {name}")
+        decoder = new_decoder(config, settings.seed)
+        trial = replace(settings, steps=min(settings.steps, TRIAL_STEPS), patience=0)
+        result = fit(
+            decoder, samples, len(ground.classes), trial, extractor.device, spectral, reporter,
+            f"Trying scaling by {name}",
+        )  # fmt: skip
+        tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
+    best = max(tried, key=lambda name: tried[name])
+    listed = ", ".join(f"{name} {value:.3f}" for name, value in tried.items())
+    reporter.log(f"Scaling: {best} (mean IoU on the blocks held back: {listed}).")
+    return best, tried
+
+
+def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float) -> list[Scaling]:
+    """One scaling an image: its own percentiles, or one measured on all images together."""
+    sources = [(image.raster, image.bands) for image in images]
+    if kind == "percentile":
+        return [measure(kind, [source]) for source in sources]
+    return [measure(kind, sources, divisor=divisor)] * len(images)
+
+
+def samples_of(
+    ground: Ground, extractor: Extractor, scalings: Sequence[Scaling], reporter: Reporter, message: str
+) -> list[Sample]:
+    """Features of the ground's tiles, of as many as the memory budget allows."""
+    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, extractor.steps))
+    tiles = choose_tiles(ground.tiles, limit, extractor.recipe.seed)
+    if len(tiles) < len(ground.tiles):
+        reporter.log(
+            f"{len(tiles)} of {len(ground.tiles)} labelled tiles are used, chosen so that every class is well "
+            f"represented: their features fill the {FEATURE_BUDGET / 2**30:.0f} GiB kept for them."
+        )
+    return compute_samples(
+        ground.images, ground.lattices, tiles, ground.held_back, extractor, scalings, ground.tile_px, BATCH,
+        reporter, message,
+    )  # fmt: skip
+
+
+def fit_settings(tiles: int, epochs: int, seed: int) -> FitSettings:
+    """Steps from counts: ``epochs`` over the tiles, or by itself 16 epochs within 200 to 600 steps with early stop."""
+    per_epoch = max(1, -(-tiles // BATCH))
+    if epochs:
+        steps = epochs * per_epoch
+        return FitSettings(steps, BATCH, look_every=max(1, min(50, steps)), patience=0, seed=seed)
+    steps = int(np.clip(AUTOMATIC_EPOCHS * per_epoch, *STEPS))
+    return FitSettings(steps, BATCH, seed=seed)
+
+
+def train(
+    ground: Ground,
+    samples: Sequence[Sample],
+    config: DecoderConfig,
+    settings: FitSettings,
+    device: torch.device,
+    spectral: bool,
+    reporter: Reporter,
+) -> tuple[Decoder, FitResult]:
+    """A decoder trained on the samples, and how it went."""
+    decoder = new_decoder(config, settings.seed)
+    result = fit(decoder, samples, len(ground.classes), settings, device, spectral, reporter, "Training")
+    return decoder, result
+
+
+def new_decoder(config: DecoderConfig, seed: int) -> Decoder:
+    """A decoder with fresh weights that depend on the seed alone."""
+    torch.manual_seed(seed)
+    return Decoder(config)
+
+
+def _check_labels(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -> None:
+    pixels = np.sum([tile.class_pixels for tile in tiles], axis=0) if tiles else np.zeros(len(classes))
+    present = [item.name for item, count in zip(classes, pixels, strict=True) if count]
+    if not present:
+        raise EngineError(
+            "no_overlap",
+            "No label lies on a valid pixel of the rasters.",
+            "Check that labels and rasters show the same ground, and their coordinate reference systems.",
+        )
+    if len(present) < 2:
+        raise EngineError(
+            "too_few_labels",
+            f'Only the class "{present[0]}" has labelled pixels on the rasters; at least two classes are needed.',
+            "Label some ground of another class.",
+        )

@@ -1,0 +1,205 @@
+"""Training a decoder on kept features: steps, loss, validation, early stop. Same seed, same weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ..decoder import Decoder
+from ..report.scores import confusion_matrix, score
+from ..reporter import Reporter
+from .samples import UNLABELLED, Sample
+
+BALANCE_WEIGHT = 0.01
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """``steps`` at most, of ``batch`` tiles each; a look at the validation tiles every ``look_every`` steps, and an
+    end after ``patience`` looks without a better mean IoU (0: no early end)."""
+
+    steps: int
+    batch: int = 8
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    look_every: int = 50
+    patience: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One look: losses are means per labelled pixel; miou is None without validation tiles."""
+
+    step: int
+    training_loss: float
+    validation_loss: float | None
+    miou: float | None
+
+
+@dataclass
+class FitResult:
+    """The best state of the decoder (it is loaded back into it), the curve, and the matrix at that state."""
+
+    curve: list[CurvePoint] = field(default_factory=list)
+    best_step: int = 0
+    matrix: NDArray[np.int64] | None = None
+
+
+def fit(
+    decoder: Decoder,
+    samples: Sequence[Sample],
+    classes: int,
+    settings: FitSettings,
+    device: torch.device,
+    spectral: bool,
+    reporter: Reporter,
+    message: str,
+) -> FitResult:
+    """Trains the decoder in place and returns how it went.
+
+    Samples without a training pixel only validate. Raises nothing of its own; cancelling comes from the reporter.
+    """
+    torch.manual_seed(settings.seed)
+    training = [sample for sample in samples if bool((sample.target != UNLABELLED).any())]
+    checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
+    weights = class_weights(training, classes).to(device)
+    decoder.to(device).train()
+    optimiser = torch.optim.AdamW(
+        decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.15
+    )
+    result, best, recent = FitResult(), -1.0, []
+    best_state: dict[str, Tensor] | None = None
+    waited = 0
+    for step, batch in enumerate(_batches(training, settings), start=1):
+        logits, balance = _forward(decoder, batch, device, spectral)
+        target = torch.stack([sample.target for sample in batch]).to(device)
+        loss = segmentation_loss(logits, target, weights) + BALANCE_WEIGHT * balance
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        recent.append(float(loss.detach()))
+        reporter.progress(step, settings.steps, "steps", message)
+        if step % settings.look_every and step != settings.steps:
+            continue
+        point, matrix = _look(decoder, checking, classes, weights, device, spectral, step, recent)
+        result.curve.append(point)
+        reporter.metric("loss", point.training_loss)
+        recent = []
+        if point.miou is None or point.miou > best:
+            best, waited = point.miou if point.miou is not None else best, 0
+            best_state, result.best_step, result.matrix = copy.deepcopy(decoder.state_dict()), step, matrix
+        else:
+            waited += 1
+        if settings.patience and waited >= settings.patience:
+            break
+    if best_state is not None:
+        decoder.load_state_dict(best_state)
+    decoder.eval()
+    return result
+
+
+def class_weights(samples: Sequence[Sample], classes: int) -> Tensor:
+    """(K,) weights of the loss: the inverse square root of a class's share, mean 1 over the classes present.
+
+    The full inverse would let a road of a few pixels outshout a forest; the root is the usual middle way.
+    """
+    counts = torch.zeros(classes)
+    for sample in samples:
+        known = sample.target[sample.target != UNLABELLED]
+        counts += torch.bincount(known, minlength=classes).float()
+    weights = torch.where(counts > 0, counts.clamp(min=1).rsqrt(), torch.zeros(()))
+    return weights / weights[weights > 0].mean().clamp(min=1e-12)
+
+
+def segmentation_loss(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Weighted cross-entropy plus soft Dice over the labelled pixels.
+
+    logits (B, K, h, w); target (B, h, w) with -1 where unlabelled; weights (K,). Dice is taken over the classes
+    that the batch holds: it follows IoU, which is what the user judges by.
+    """
+    entropy = functional.cross_entropy(logits, target, weights, ignore_index=UNLABELLED)
+    known = (target != UNLABELLED).unsqueeze(1)
+    shares = logits.softmax(1) * known
+    truth = functional.one_hot(target.clamp(min=0), logits.shape[1]).permute(0, 3, 1, 2) * known
+    both, either = (shares * truth).sum((0, 2, 3)), (shares + truth).sum((0, 2, 3))
+    present = truth.sum((0, 2, 3)) > 0
+    dice = 1 - (2 * both + 1) / (either + 1)
+    return entropy + dice[present].mean()
+
+
+@torch.inference_mode()
+def predict(decoder: Decoder, samples: Sequence[Sample], device: torch.device, spectral: bool) -> Iterator[Tensor]:
+    """(K, n, n) logits of each sample, one after the other."""
+    decoder.eval()
+    for sample in samples:
+        yield _forward(decoder, [sample], device, spectral)[0][0].float().cpu()
+
+
+def _look(
+    decoder: Decoder,
+    checking: Sequence[Sample],
+    classes: int,
+    weights: Tensor,
+    device: torch.device,
+    spectral: bool,
+    step: int,
+    recent: Sequence[float],
+) -> tuple[CurvePoint, NDArray[np.int64] | None]:
+    training_loss = float(np.mean(recent))
+    if not checking:
+        return CurvePoint(step, training_loss, None, None), None
+    matrix = np.zeros((classes, classes), np.int64)
+    losses = []
+    for sample, logits in zip(checking, predict(decoder, checking, device, spectral), strict=True):
+        matrix += confusion_matrix(sample.held_back.numpy(), logits.argmax(0).numpy(), classes)
+        losses.append(float(segmentation_loss(logits[None], sample.held_back[None], weights.cpu())))
+    decoder.train()
+    return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrix).miou), matrix
+
+
+def _forward(
+    decoder: Decoder, batch: Sequence[Sample], device: torch.device, spectral: bool
+) -> tuple[Tensor, Tensor]:
+    levels = zip(*(sample.pyramid for sample in batch), strict=True)
+    pyramid = [torch.stack(list(level)).to(device).float() for level in levels]
+    pixels = torch.stack([sample.pixels for sample in batch]).to(device)
+    logits, balance = decoder.forward_with_balance(pyramid, tuple(pixels.shape[-2:]), pixels if spectral else None)
+    return logits, balance
+
+
+def _batches(samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:
+    rng = np.random.default_rng(settings.seed)
+    order: list[int] = []
+    for _ in range(settings.steps):
+        while len(order) < settings.batch:
+            order += rng.permutation(len(samples)).tolist()
+        picked, order = order[: settings.batch], order[settings.batch :]
+        yield [_turned(samples[i], int(rng.integers(8))) for i in picked]
+
+
+def _turned(sample: Sample, turn: int) -> Sample:
+    """The sample mirrored and turned in one of eight ways, features and labels alike.
+
+    Features of a turned image are not exactly turned features; the difference acts as a mild augmentation.
+    """
+
+    def apply(tensor: Tensor) -> Tensor:
+        turned = torch.rot90(tensor, turn % 4, (-2, -1))
+        return turned.flip(-1) if turn >= 4 else turned
+
+    return Sample(
+        [apply(level) for level in sample.pyramid], apply(sample.pixels), apply(sample.target), sample.held_back
+    )

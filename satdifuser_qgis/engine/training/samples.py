@@ -1,0 +1,176 @@
+"""Labelled tiles with their diffusion features, computed once and kept in memory for all epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..features import Extractor
+from ..inference.tiles import TileGrid, read_tile, tile_grid
+from ..raster.grid import Window
+from ..raster.normalise import Scaling
+from ..raster.read import Raster
+from ..reporter import Reporter
+from .blocks import BlockId, BlockLattice
+
+# What the features of all training tiles may take, in bytes; beyond it a class-balanced choice of tiles is used.
+FEATURE_BUDGET = 2 * 2**30
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One raster and what is known of its ground.
+
+    ``labels(window)`` gives (h, w) int16 class indices, -1 where nothing is known. ``side`` is a tile's side in
+    pixels of this raster.
+    """
+
+    raster: Raster
+    bands: tuple[int, ...]
+    labels: Callable[[Window], NDArray[np.int16]]
+    side: int
+
+
+@dataclass(frozen=True)
+class LabelledTile:
+    """Where a tile with labels lies, and how many pixels of each class it holds, by block."""
+
+    image: int
+    row: int
+    column: int
+    counts: dict[BlockId, NDArray[np.int64]]
+
+    @property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """(K,) labelled pixels."""
+        return np.sum(list(self.counts.values()), axis=0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A tile ready for training: float16 features per scale (T, C, h, w), scaled pixels (3, n, n), and two label
+    maps (n, n) of class indices, one for training and one for validation, -1 elsewhere."""
+
+    pyramid: list[Tensor]
+    pixels: Tensor
+    target: Tensor
+    held_back: Tensor
+
+
+def find_tiles(
+    images: Sequence[LabelledImage], lattices: Sequence[BlockLattice], classes: int, tile_px: int, reporter: Reporter
+) -> list[LabelledTile]:
+    """Every tile of every image that holds at least one labelled, valid pixel."""
+    found = []
+    for number, (image, lattice) in enumerate(zip(images, lattices, strict=True)):
+        grid = _grid(image, tile_px)
+        for row in grid.rows:
+            reporter.check()
+            for column in grid.columns:
+                counts = _count(image, lattice, Window(row, column, grid.side, grid.side), classes)
+                if counts:
+                    found.append(LabelledTile(number, row, column, counts))
+    return found
+
+
+def choose_tiles(tiles: Sequence[LabelledTile], limit: int, seed: int) -> list[LabelledTile]:
+    """At most ``limit`` tiles, taken in turns for the class that has the fewest chosen pixels so far."""
+    if len(tiles) <= limit:
+        return list(tiles)
+    rng = np.random.default_rng(seed)
+    table = np.stack([tile.class_pixels for tile in tiles])
+    order = rng.permutation(len(tiles))
+    waiting = {k: [i for i in order if table[i, k] > 0] for k in range(table.shape[1])}
+    chosen: dict[int, None] = {}
+    pixels = np.zeros(table.shape[1])
+    while len(chosen) < limit:
+        open_classes = [k for k, queue in waiting.items() if queue]
+        rarest = min(open_classes, key=lambda k: (pixels[k], k))
+        index = waiting[rarest].pop(0)
+        if index not in chosen:
+            chosen[index] = None
+            pixels += table[index]
+    return [tiles[i] for i in sorted(chosen)]
+
+
+def bytes_per_tile(extractor: Extractor, tile_px: int, times: int) -> int:
+    """What one tile's float16 features take."""
+    return sum(
+        2 * times * sum(scale.channels) * -(-tile_px // scale.stride) ** 2 for scale in extractor.scales
+    )
+
+
+def compute_samples(
+    images: Sequence[LabelledImage],
+    lattices: Sequence[BlockLattice],
+    tiles: Sequence[LabelledTile],
+    held_back: frozenset[BlockId],
+    extractor: Extractor,
+    scalings: Sequence[Scaling],
+    tile_px: int,
+    batch: int,
+    reporter: Reporter,
+    message: str,
+) -> list[Sample]:
+    """Features of the chosen tiles, in their order. ``scalings`` has one entry an image."""
+    samples: list[Sample] = []
+    for start in range(0, len(tiles), batch):
+        part = tiles[start : start + batch]
+        pixels = torch.stack([_read(images[tile.image], scalings[tile.image], tile, tile_px) for tile in part])
+        with torch.inference_mode():
+            pyramid = extractor(pixels.to(extractor.device), [(tile.row, tile.column) for tile in part])
+        for index, tile in enumerate(part):
+            target, held = _targets(images[tile.image], lattices[tile.image], tile, held_back, tile_px)
+            features = [level[index].to("cpu", torch.float16).clone() for level in pyramid]
+            samples.append(Sample(features, pixels[index], target, held))
+        reporter.progress(len(samples), len(tiles), "tiles", message)
+    return samples
+
+
+def _grid(image: LabelledImage, tile_px: int) -> TileGrid:
+    return tile_grid(image.raster.grid.height, image.raster.grid.width, image.side, tile_px, 0)
+
+
+def _read(image: LabelledImage, scaling: Scaling, tile: LabelledTile, tile_px: int) -> Tensor:
+    return read_tile(image.raster, image.bands, scaling, tile.row, tile.column, _grid(image, tile_px))[0]
+
+
+def _valid_labels(image: LabelledImage, window: Window) -> NDArray[np.int16]:
+    labels = image.labels(window)
+    if (labels < 0).all():
+        return labels
+    valid = image.raster.read(image.bands, window)[1]
+    return np.where(valid, labels, UNLABELLED).astype(np.int16)
+
+
+def _count(
+    image: LabelledImage, lattice: BlockLattice, window: Window, classes: int
+) -> dict[BlockId, NDArray[np.int64]]:
+    labels = _valid_labels(image, window)
+    known = labels >= 0
+    if not known.any():
+        return {}
+    index, blocks = lattice.ids(window)
+    joint = np.bincount(index[known] * classes + labels[known], minlength=len(blocks) * classes)
+    table = joint.reshape(len(blocks), classes)
+    return {block: table[i].astype(np.int64) for i, block in enumerate(blocks) if table[i].any()}
+
+
+def _targets(
+    image: LabelledImage, lattice: BlockLattice, tile: LabelledTile, held_back: frozenset[BlockId], tile_px: int
+) -> tuple[Tensor, Tensor]:
+    window = Window(tile.row, tile.column, image.side, image.side)
+    labels = _valid_labels(image, window)
+    index, blocks = lattice.ids(window)
+    held = np.array([block in held_back for block in blocks])[index]
+    # Nearest neighbour at the centres of the network's pixels.
+    nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)
+    pick = np.ix_(nearest, nearest)
+    target, check = np.where(held, UNLABELLED, labels)[pick], np.where(held, labels, UNLABELLED)[pick]
+    return torch.from_numpy(target.astype(np.int64)), torch.from_numpy(check.astype(np.int64))
