@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -29,4 +30,7 @@ def load_package() -> None:
 
 if __name__ == "__main__":
     load_package()
-    sys.exit(importlib.import_module(f"{PACKAGE}.engine.worker").main(sys.argv[1]))
+    exit_code = importlib.import_module(f"{PACKAGE}.engine.worker").main(sys.argv[1])
+    sys.stderr.flush()
+    # Every file is closed by now. Unloading torch takes a second, and graphics drivers may crash while it happens.
+    os._exit(exit_code)

@@ -9,7 +9,9 @@ from typing import Iterator
 
 from ..protocol.errors import EngineError
 
-_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|unable to allocate|cannot allocate", re.I)
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|unable to allocate|cannot allocate", re.I
+)
 _NO_SPACE = re.compile(r"no space left|disk (is )?full|not enough (disk )?space|disk quota", re.I)
 _DEVICE = re.compile(r"CUDA error|cuDNN|CUDA driver|no kernel image|NVIDIA driver|MPS backend", re.I)
 _NO_SPACE_CODES = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}

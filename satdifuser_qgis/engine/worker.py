@@ -41,9 +41,7 @@ def main(request_path: str) -> int:
     run_id = request_file.parent.name
     outputs = Outputs(run_id)
     stream = EventStream(take_stdout(), run_id, on_broken=lambda: _end_hard(outputs))
-    stream.send(
-        "started", version=_version(), python=platform.python_version(), prefix=sys.prefix, pid=os.getpid()
-    )
+    stream.send("started", version=_version(), python=platform.python_version(), prefix=sys.prefix, pid=os.getpid())
     stream.start_alive()
     reporter = EventReporter(stream, request_file.with_name(events.CANCEL_FILE))
     try:

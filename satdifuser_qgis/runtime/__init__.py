@@ -1,0 +1,1 @@
+"""Runs requests in the engine's own process: start, listen, cancel, clean up. Standard library only, no QGIS."""

@@ -1,0 +1,74 @@
+"""Finds the engine's Python. Nothing is started here, so it costs no time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping, Optional
+
+from ...protocol import folders
+from ...protocol.errors import EngineError
+from ..child import WINDOWS
+
+VARIABLE = "SATDIFUSER_ENGINE_PYTHON"
+# Written last when an environment is made: without it the environment is half built.
+MARKER = "ready.json"
+PACKAGE = Path(__file__).resolve().parents[2]
+BOOTSTRAP = PACKAGE / "engine" / "bootstrap.py"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Python that has the engine's libraries. ``origin`` says who named it; ``bootstrap`` is what it starts."""
+
+    python: Path
+    origin: str
+    bootstrap: Path = BOOTSTRAP
+
+
+def locate(setting: str = "", environment: Optional[Mapping[str, str]] = None) -> Engine:
+    """The engine: of the setting, else of SATDIFUSER_ENGINE_PYTHON, the user's own, or the development's.
+
+    ``setting`` and the variable name a Python or the folder of a virtual environment. One that is named but not
+    there is an error, never a reason to take another. Raises EngineError("engine_missing").
+    """
+    environment = os.environ if environment is None else environment
+    for value, origin in ((setting, "the QGIS setting"), (environment.get(VARIABLE, ""), VARIABLE)):
+        if value.strip():
+            return _named(value.strip(), origin)
+    own = folders.environment() / "venv"
+    if (own / MARKER).is_file() and python_of(own).is_file():
+        return Engine(python_of(own), "the user's environment")
+    development = _checkout() / ".venv" / "engine"
+    if python_of(development).is_file():
+        return Engine(python_of(development), "the development environment")
+    raise EngineError(
+        "engine_missing",
+        "The engine that does the computing is not installed.",
+        "Name a Python that has the engine's libraries in the plugin's options or in the environment variable "
+        f'{VARIABLE}; a checkout of the plugin makes one with "make setup". "Check the installation" tells more.',
+    )
+
+
+def python_of(folder: Path) -> Path:
+    """Where a virtual environment has its Python. Links are kept: a venv is found through them."""
+    return folder / "Scripts" / "python.exe" if WINDOWS else folder / "bin" / "python"
+
+
+def _named(value: str, origin: str) -> Engine:
+    path = Path(value).expanduser()
+    if path.is_dir():
+        path = python_of(path)
+    if not path.is_file():
+        raise EngineError(
+            "engine_missing",
+            f"{origin} names the engine's Python {value}, which does not exist.",
+            "Correct it, or empty it to use the installed engine.",
+        )
+    return Engine(path.absolute(), origin)
+
+
+def _checkout() -> Path:
+    """The folder around the package; where ``make stage`` has put the package into ``build``, the one above."""
+    return PACKAGE.parent.parent if PACKAGE.parent.name == "build" else PACKAGE.parent

@@ -1,0 +1,121 @@
+"""The folder of a run: its request, its cancel file, its log; and the temporary outputs it may leave behind."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Iterable, List, Optional, Type
+
+from ..protocol import codec, events, folders
+
+KEPT_RUNS = 20
+LOG_LIMIT_CHARACTERS = 5_000_000
+# A run that QGIS's crash left marked as running is forgotten after this time.
+FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
+_RUNNING = "running"
+
+
+class RunFolder:
+    """A new folder under `folders.runs`, with the request written; the oldest runs beyond twenty are removed.
+
+    Used as a context manager: the log is closed at the end, and the folder may be removed by later runs.
+    """
+
+    def __init__(self, request: Any) -> None:
+        self.run_id = uuid.uuid4().hex[:8]
+        self.path = folders.runs() / self.run_id
+        self.path.mkdir(parents=True)
+        (self.path / _RUNNING).touch()
+        self.request_file = self.path / "request.json"
+        self.request_file.write_text(codec.dump_request(request), encoding="utf-8")
+        self.log = RunLog(self.path / "run.log")
+        prune(folders.runs())
+
+    def cancel(self) -> None:
+        """Asks the worker to stop."""
+        (self.path / events.CANCEL_FILE).touch()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.log.close()
+        (self.path / _RUNNING).unlink()
+
+
+class RunLog:
+    """A log file that threads share and that a flood cannot fill the disk with."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w", encoding="utf-8", errors="replace", buffering=1)
+        self._room = LOG_LIMIT_CHARACTERS
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    def write(self, text: str) -> None:
+        """A line, with the seconds since the start."""
+        with self._lock:
+            if self._room <= 0 or self._file.closed:
+                return
+            self._room -= len(text) + 10
+            self._file.write(f"{time.monotonic() - self._began:8.1f} {text}\n")
+            if self._room <= 0:
+                self._file.write("The log is full; what follows is left out.\n")
+
+    def close(self) -> None:
+        """No more lines."""
+        with self._lock:
+            self._file.close()
+
+
+def prune(parent: Path, keep: int = KEPT_RUNS) -> None:
+    """Removes the oldest run folders beyond ``keep``, but none that is at work."""
+    now = time.time()
+    found = []
+    for folder in parent.iterdir():
+        try:
+            found.append((folder.stat().st_mtime, folder))
+        except OSError:  # removed by another QGIS at this moment
+            continue
+    for changed, folder in sorted(found, reverse=True)[keep:]:
+        if not (folder / _RUNNING).exists() or now - changed > FORGOTTEN_AFTER_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_parts(request: Any, run_id: str, attempts: int = 5) -> List[Path]:
+    """Removes what a dead worker left beside the targets of ``request``. Returns what could not be removed."""
+    left = [path for folder in _places(request) for path in folder.glob(f"*.part-{run_id}*")]
+    for attempt in range(attempts):
+        left = [path for path in left if not _removed(path)]
+        if not left:
+            break
+        # Windows frees the files of a killed process a moment later
+        time.sleep(0.1 * (attempt + 1))
+    return left
+
+
+def _places(request: Any) -> Iterable[Path]:
+    """Folders in which the run may have written: those of its targets, and the model store."""
+    targets = (getattr(request, name) for name in request.OUTPUTS)
+    places = {Path(target).parent for target in targets if target}
+    return sorted(folder for folder in (*places, folders.model_store()) if folder.is_dir())
+
+
+def _removed(path: Path) -> bool:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
