@@ -47,7 +47,7 @@ class BlockLattice:
             np.arange(window.width) + window.col + 0.5, np.arange(window.height) + window.row + 0.5
         )
         transform: Affine = self.grid.transform if self.crs_wkt or self.grid.crs_wkt else Affine.identity()
-        x, y = transform * (columns, rows)
+        x, y = transform @ (columns, rows)
         if self.crs_wkt and self.grid.crs_wkt != self.crs_wkt:
             x, y = Transformer.from_crs(self.grid.crs_wkt, self.crs_wkt, always_xy=True).transform(x, y)
         return np.asarray(x), np.asarray(y)
