@@ -1,0 +1,78 @@
+"""Band names: which band is red, green or blue, and which bands of a raster are those of a model."""
+
+from __future__ import annotations
+
+import re
+
+from satdifuser_qgis.protocol.errors import EngineError
+
+ROLES = ("red", "green", "blue")
+# Sentinel-2 and Landsat 8 and 9 number their bands alike here; Landsat 4 to 7 (3, 2, 1) name theirs by colour.
+_CODES = {"b4": "red", "b3": "green", "b2": "blue"}
+# "Red edge", "near infra-red", "far red": words that make a red band something else.
+_OTHER = {"edge", "rededge", "infra", "infrared", "near", "far", "short", "nir", "swir", "coastal", "yellow"}
+
+
+def band_name(description: str) -> str:
+    """A band's description, "" where it only counts ("Band 1")."""
+    text = description.strip()
+    return "" if re.fullmatch(r"(?i)(band|layer|b)?[ _]*0*[0-9]+", text) and not _code(text) else text
+
+
+def role_of(description: str) -> str:
+    """ "red", "green" or "blue" where a band's description says so in a word, else "" ("Red edge" is "")."""
+    words = re.findall(r"[a-z]+", description.lower())
+    found = [role for role in ROLES if role in words]
+    return found[0] if len(found) == 1 and not _OTHER.intersection(words) else ""
+
+
+def natural_bands(bands: tuple[int, ...], names: tuple[str, ...], colours: tuple[str, ...]) -> tuple[int, ...]:
+    """Red, green and blue among ``bands`` (numbers from 1), by words, band codes, colour tags or position.
+
+    ``names`` and ``colours`` are those of all bands of the file. Each way counts only where it finds all three.
+    """
+    for roles in ([role_of(name) for name in names], [_CODES.get(_code(name), "") for name in names], colours):
+        found = {roles[band - 1]: band for band in reversed(bands)}
+        if all(role in found for role in ROLES):
+            return tuple(found[role] for role in ROLES)
+    return (*bands[:3], *[bands[-1]] * (3 - len(bands)))
+
+
+def match_bands(
+    raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[int, ...]:
+    """The band for each wanted name; ``described`` are the names of ``bands``.
+
+    A name is met by the same text, else the same band code, else the same colour. Raises
+    EngineError("bad_input") where one is met by none: position is no answer where names disagree.
+    """
+    found: list[int] = []
+    for name in wanted:
+        for same in (lambda text: text.strip().casefold(), _code, _colour):
+            candidates = [band for band, text in zip(bands, described, strict=True) if same(name) == same(text) != ""]
+            if candidates:
+                found.append(candidates[0])
+                break
+        else:
+            listed = ", ".join(f'{band} "{text}"' for band, text in zip(bands, described, strict=True))
+            raise EngineError(
+                "bad_input",
+                f'The model was trained on the bands {_quoted(wanted)}, but "{raster}" has no band '
+                f'"{name}"; it has {listed}.',
+                "Choose BANDS yourself, in the order of the model's.",
+            )
+    return tuple(found)
+
+
+def _code(name: str) -> str:
+    """ "b4" for "B04", "B4", "Band 4 (B04)" or "SR_B4", "b8a" for "B8A", "" for names without such a code."""
+    found = re.search(r"(?:^|[^a-z0-9])b0*([1-9][0-9]?a?)(?![a-z0-9])", name.lower())
+    return f"b{found.group(1)}" if found else ""
+
+
+def _colour(name: str) -> str:
+    return role_of(name) or _CODES.get(_code(name), "")
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

@@ -1,0 +1,106 @@
+"""Pixel values scaled to what a model reads: how the limits are measured, and the scaling itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satdifuser_qgis.engine.raster.read import Bools, Floats, Raster
+from satdifuser_qgis.protocol.errors import EngineError
+
+KINDS = ("constant", "percentile", "divisor", "none")
+# Percentiles of an image stretch are those of QGIS's own default; constants must also serve images that were
+# not in the training data, so they reach further out.
+_IMAGE_PERCENTILES = (2.0, 98.0)
+_POOLED_PERCENTILES = (1.0, 99.0)
+_POOLED_MARGIN = 0.05
+_MOST_PIXELS = 4_000_000
+_SCAN_BLOCK = 2048
+# Roofs, sand and clouds lie above the upper limit by design. Up to a quarter of the range beyond either limit
+# they keep their contrast; further out values would only take the network where it has never been.
+LIMIT = 1.5
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How values become model input: ``low`` maps to -1 and ``high`` to 1, one number a band.
+
+    Of kind "percentile" the limits belong to one image; a model file keeps the kind with no limits, and they
+    are measured for each image that it is applied to.
+    """
+
+    kind: str
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f'scaling is "{self.kind}" but must be one of {", ".join(KINDS)}')
+        if len(self.low) != len(self.high):
+            raise ValueError(f"scaling has {len(self.low)} lower and {len(self.high)} upper limits")
+
+
+def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor: float = 0.0) -> Scaling:
+    """The scaling of one image ("percentile") or of all training images together ("constant").
+
+    "divisor" divides by a number, "none" takes values as they are, from 0 to 1. At most 4 million pixels are
+    looked at, evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where
+    an image has no valid pixel.
+    """
+    bands = len(images[0][1])
+    if kind == "divisor":
+        return Scaling(kind, (0.0,) * bands, (float(divisor),) * bands)
+    if kind == "none":
+        return Scaling(kind, (0.0,) * bands, (1.0,) * bands)
+    budget = _MOST_PIXELS // len(images)
+    pooled = np.concatenate([_sample(raster, chosen, budget) for raster, chosen in images], axis=1)
+    return limits(kind, pooled)
+
+
+def limits(kind: str, values: Floats) -> Scaling:
+    """Scaling of kind "percentile" or "constant" from values (C,N), all valid, N at least 1."""
+    wanted = _IMAGE_PERCENTILES if kind == "percentile" else _POOLED_PERCENTILES
+    low, high = np.percentile(values.astype(np.float64), wanted, axis=1)
+    if kind == "constant":
+        margin = (high - low) * _POOLED_MARGIN
+        low, high = low - margin, high + margin
+    # An image of one value has no range: put it in the middle.
+    flat = high <= low
+    low, high = np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high)
+    return Scaling(kind, tuple(map(float, low)), tuple(map(float, high)))
+
+
+def scale(values: Floats, valid: Bools, scaling: Scaling) -> Floats:
+    """Values (C,h,w) as model input: -1 at the lower limit, 1 at the upper, cut at -1.5 and 1.5; invalid is 0."""
+    if len(scaling.low) != len(values):
+        raise ValueError(f"scaling is for {len(scaling.low)} bands but there are {len(values)}")
+    low = np.asarray(scaling.low, np.float64)[:, None, None]
+    gain = 2.0 / (np.asarray(scaling.high, np.float64)[:, None, None] - low)
+    scaled: NDArray[np.float64] = np.clip((values - low) * gain - 1.0, -LIMIT, LIMIT)
+    return np.where(valid, scaled, 0.0).astype(np.float32)
+
+
+def _sample(raster: Raster, bands: tuple[int, ...], budget: int) -> Floats:
+    """Valid values (C,N) of a raster, N at least 1 and about ``budget`` at most."""
+    values, valid = raster.read_thinned(bands, budget)
+    if valid.any():
+        return values[:, valid]
+    # Thinning can miss what little is there: look at everything, block by block, until the budget is met.
+    found, count = [], 0
+    for window in raster.grid.whole.blocks(_SCAN_BLOCK):
+        values, valid = raster.read(bands, window)
+        if valid.any():
+            found.append(values[:, valid])
+            count += found[-1].shape[1]
+        if count >= budget:
+            break
+    if not found:
+        raise EngineError(
+            "bad_input",
+            f'The raster "{raster.name}" has no valid pixel: all are nodata or masked.',
+            "Choose another raster, or check its nodata value.",
+        )
+    return np.concatenate(found, axis=1)

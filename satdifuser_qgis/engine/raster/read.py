@@ -1,0 +1,262 @@
+"""Rasters opened for reading: which bands are red, green and blue, and windows with their valid pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from satdifuser_qgis.engine.raster.bands import band_name, match_bands, natural_bands, role_of
+from satdifuser_qgis.engine.raster.grid import Grid, Window
+from satdifuser_qgis.protocol.errors import EngineError
+
+# GDAL would take 5 % of the machine's memory, which a band of rows does not need.
+CACHE_BYTES = 64 * 2**20
+_FINGERPRINT_CHUNK = 65536
+_FINGERPRINT_CHUNKS = 16
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+
+class Raster:
+    """A raster opened for reading; a context manager. Bands are counted from 1.
+
+    ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
+    ``alpha`` are bands that hold opacity and are a mask, not a measurement.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.name = Path(path).stem
+        self.dataset = _open(path)
+        try:
+            self._check()
+        except EngineError:
+            self.dataset.close()
+            raise
+        self.grid = _grid(self.dataset)
+        self.band_count: int = self.dataset.count
+        self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
+        self.dtype: str = self.dataset.dtypes[0]
+        colours = enumerate(self.dataset.colorinterp, start=1)
+        self.alpha = tuple(band for band, colour in colours if colour == ColorInterp.alpha)
+
+    def __enter__(self) -> Raster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; closing twice is no error."""
+        self.dataset.close()
+
+    def choose_bands(
+        self, wanted: tuple[int, ...] = (), names: tuple[str, ...] = (), positions: tuple[int, ...] = ()
+    ) -> tuple[int, ...]:
+        """The three bands to use as red, green and blue.
+
+        ``wanted`` is the user's own choice and is only checked. ``names`` are a model's band names, with the
+        ``positions`` they had in its training data: bands are found by name, and taken by position only where
+        model or raster has no names. With neither, red, green and blue are looked for in the band
+        descriptions, then in the colour interpretation, then 1, 2, 3 are taken; fewer bands are repeated.
+        Raises EngineError: bad_request for bands that are not there, bad_input where names disagree.
+        """
+        if wanted:
+            return self._checked(wanted)
+        described = self.names_of(self._measured())
+        if names and all(names) and any(described):
+            return match_bands(self.name, self._measured(), described, names)
+        if positions and max(positions) <= self.band_count:
+            return self._checked(positions)
+        return natural_bands(self._measured(), self.band_names, self._colours())
+
+    def names_of(self, bands: tuple[int, ...]) -> tuple[str, ...]:
+        """The names by which bands are found again: description, else red, green or blue as tagged, else ""."""
+        colours = self._colours()
+        return tuple(self.band_names[band - 1] or colours[band - 1] for band in bands)
+
+    def describe_bands(self, bands: tuple[int, ...]) -> str:
+        """Bands for the log: "4 (B04), 3 (B03), 2 (B02)", with a word where one is used more than once."""
+        names = zip(bands, self.names_of(bands), strict=True)
+        text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+        return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
+
+    def read(self, bands: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
+        """Values (C,h,w) float32 as stored and which pixels are valid (h,w).
+
+        A pixel is valid where every chosen band is: no nodata, no NaN or infinity, not masked or transparent.
+        Invalid values are 0. What lies beyond the raster is invalid. Raises EngineError("bad_input").
+        """
+        values = np.zeros((len(bands), window.height, window.width), np.float32)
+        valid = np.zeros((window.height, window.width), np.bool_)
+        inside = window.intersection(self.grid.whole)
+        if inside.empty:
+            return values, valid
+        top, left = inside.row - window.row, inside.col - window.col
+        rows, cols = slice(top, top + inside.height), slice(left, left + inside.width)
+        values[:, rows, cols], valid[rows, cols] = self._read(bands, inside, (inside.height, inside.width))
+        return values, valid
+
+    def read_thinned(self, bands: tuple[int, ...], most_pixels: int) -> tuple[Floats, Bools]:
+        """The whole raster, thinned evenly to at most ``most_pixels`` a band; as `read`."""
+        step = max(1.0, math.sqrt(self.grid.width * self.grid.height / most_pixels))
+        shape = max(1, int(self.grid.height / step)), max(1, int(self.grid.width / step))
+        return self._read(bands, self.grid.whole, shape)
+
+    def read_codes(self, window: Window) -> tuple[NDArray[np.generic], Bools]:
+        """Band 1 as stored (h,w) and which of its pixels are valid; the window must lie inside the raster."""
+        area = _rasterio_window(window)
+        with _reading(self.path):
+            return self.dataset.read(1, window=area), self.dataset.read_masks(1, window=area) > 0
+
+    def fingerprint(self) -> str:
+        """A digest that tells this raster from others, wherever it lies.
+
+        Of size, type, grid and up to 16 evenly spaced pieces of the file (a raster may have 100 GB). A VRT
+        answers for its own text, not for the files it names.
+        """
+        digest = hashlib.sha256()
+        parts = (self.band_count, self.dataset.dtypes, self.band_names, self.grid)
+        digest.update(repr(parts).encode())
+        if os.path.isfile(self.path):
+            size = os.path.getsize(self.path)
+            last = max(0, size - _FINGERPRINT_CHUNK)
+            with open(self.path, "rb") as file:
+                for offset in sorted({last * i // (_FINGERPRINT_CHUNKS - 1) for i in range(_FINGERPRINT_CHUNKS)}):
+                    file.seek(offset)
+                    digest.update(file.read(_FINGERPRINT_CHUNK))
+            digest.update(str(size).encode())
+        return digest.hexdigest()
+
+    def _read(self, bands: tuple[int, ...], window: Window, shape: tuple[int, int]) -> tuple[Floats, Bools]:
+        area = _rasterio_window(window)
+        with _reading(self.path):
+            options = {"window": area, "out_shape": (len(bands), *shape)}
+            stored = self.dataset.read(list(bands), **options)
+            valid = (self.dataset.read_masks(list(bands), **options) > 0).all(axis=0)
+            for band in self.alpha:
+                valid &= self.dataset.read(band, window=area, out_shape=shape) > 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = stored.astype(np.float32)
+        valid &= np.isfinite(values).all(axis=0)
+        values[:, ~valid] = 0
+        return values, valid
+
+    def _check(self) -> None:
+        """Refuses what is no image on the ground."""
+        if self.dataset.count == 0:
+            raise EngineError(
+                "bad_input", f'The file "{self.path}" holds no bands.', "Choose one of the rasters inside it."
+            )
+        if any(kind.startswith("complex") for kind in self.dataset.dtypes):
+            raise EngineError(
+                "bad_input",
+                f'The raster "{self.name}" has complex values ({self.dataset.dtypes[0]}).',
+                "Whole numbers and real numbers are read: compute amplitude or intensity first.",
+            )
+        if self.dataset.transform.is_identity and self.dataset.gcps[0]:
+            raise EngineError(
+                "bad_input",
+                f'The raster "{self.name}" has ground control points but no geotransform.',
+                "Warp it first (Raster > Projections > Warp).",
+            )
+        if self.dataset.transform.is_identity and self.dataset.rpcs is not None:
+            raise EngineError(
+                "bad_input",
+                f'The raster "{self.name}" is in sensor geometry (only RPCs, no geotransform).',
+                "Orthorectify it first (gdalwarp -rpc).",
+            )
+
+    def _checked(self, bands: tuple[int, ...]) -> tuple[int, ...]:
+        if len(bands) != 3:
+            raise EngineError(
+                "bad_request",
+                f'{len(bands)} bands are chosen for "{self.name}" but 3 are needed: red, green and blue.',
+                "Name three; one band may be named more than once.",
+            )
+        for band in bands:
+            if not 1 <= band <= self.band_count:
+                raise EngineError(
+                    "bad_request",
+                    f'Band {band} is chosen but "{self.name}" has {self.band_count}.',
+                    f"Choose three bands from 1 to {self.band_count}, in the order red, green, blue.",
+                )
+            if self.dataset.colorinterp[band - 1] == ColorInterp.palette:
+                raise EngineError(
+                    "bad_input",
+                    f'Band {band} of "{self.name}" is a map with a colour table, not an image.',
+                    "Choose an image, or expand the colours first (Raster > Conversion > PCT to RGB).",
+                )
+        return bands
+
+    def _measured(self) -> tuple[int, ...]:
+        """All bands but alpha; what is left must be an image."""
+        bands = tuple(band for band in range(1, self.band_count + 1) if band not in self.alpha)
+        self._checked((bands or (1,))[:1] * 3)
+        return bands or (1,)
+
+    def _colours(self) -> tuple[str, ...]:
+        """red, green, blue or "" a band, as the file is tagged."""
+        return tuple(role_of(colour.name) for colour in self.dataset.colorinterp)
+
+
+def open_raster(path: str) -> Raster:
+    """Opens a raster. Raises EngineError("bad_input") where it is missing, no raster, or in no map geometry."""
+    return Raster(path)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Limits GDAL's cache, and turns a failed read into an error that names the file."""
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            yield
+    except RasterioError as error:
+        raise EngineError(
+            "bad_input",
+            f'The raster "{path}" cannot be read to its end.',
+            "The file, or one that it refers to, is damaged or missing: get it again, then repeat.",
+            detail=f"{error}; {error.__cause__}",
+        ) from error
+
+
+def _open(path: str) -> rasterio.DatasetReader:
+    if not path:
+        raise EngineError("bad_request", "No raster is given.", "Choose one.")
+    try:
+        with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except RasterioError as error:
+        missing = not os.path.exists(path) and ":" not in path[2:] and not path.startswith("/vsi")
+        message = "does not exist" if missing else "is no raster that can be read"
+        raise EngineError(
+            "bad_input", f'The file "{path}" {message}.', "Choose another raster.", detail=str(error)
+        ) from error
+
+
+def _grid(dataset: rasterio.DatasetReader) -> Grid:
+    wkt = dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else ""
+    placed = not dataset.transform.is_identity
+    # QGIS draws a file without geotransform one unit a pixel with rows downwards; labels drawn on it lie there.
+    transform = dataset.transform if placed else Affine(1, 0, 0, 0, -1, 0)
+    return Grid(wkt, transform, dataset.width, dataset.height, placed)
+
+
+def _rasterio_window(window: Window) -> rasterio.windows.Window:
+    return rasterio.windows.Window(window.col, window.row, window.width, window.height)

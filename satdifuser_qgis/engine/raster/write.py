@@ -1,0 +1,165 @@
+"""Rasters written row by row and turned into cloud optimised GeoTIFFs, with colours and names of classes."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from xml.sax.saxutils import escape  # nosec B406 - writes text, parses nothing
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from satdifuser_qgis.engine.raster.grid import Grid, Window
+from satdifuser_qgis.engine.raster.read import CACHE_BYTES
+from satdifuser_qgis.protocol.classes import LandCoverClass
+from satdifuser_qgis.protocol.errors import EngineError
+
+_BLOCK = 512
+CLASS_TAG = "CLASS_"
+
+
+class BandWriter:
+    """Writes a raster on the pixels of ``window`` of ``grid``; a context manager.
+
+    Rows arrive in order by `write`; leaving the ``with`` block makes the COG at ``path``, or removes
+    everything where an error is on its way. ``classes`` make it a class raster: colour table, names (as tags
+    in the file, and as category names in ``<path>.aux.xml``, the only place where GDAL keeps them) and
+    overviews by majority. ``tags`` are provenance. The same input gives the same bytes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        window: Window,
+        count: int,
+        dtype: str,
+        nodata: float | None,
+        names: Sequence[str] = (),
+        classes: Sequence[LandCoverClass] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.grid = grid.crop(window)
+        self.classes = tuple(classes or ())
+        # The name begins with the target's, so that Outputs.discard finds it after a crash.
+        self._work = self.path.with_name(f"{self.path.name}-work.tif")
+        self._check_space(count * np.dtype(dtype).itemsize)
+        self._closed = False
+        with self._writing():
+            self._file = rasterio.open(self._work, "w", **self._profile(count, dtype, nodata))
+            self._describe(names, dict(tags or {}))
+
+    def __enter__(self) -> BandWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.discard()
+
+    def write(self, row: int, array: NDArray[Any]) -> None:
+        """Writes ``array`` (count,h,w), as wide as the window; ``row`` counts from the window's first."""
+        if array.shape[2] != self.grid.width:
+            raise ValueError(f"rows are {array.shape[2]} px wide but the raster is {self.grid.width}")
+        area = rasterio.windows.Window(0, row, self.grid.width, array.shape[1])
+        with self._writing():
+            self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
+
+    def close(self) -> None:
+        """Turns what was written into a COG at ``path``."""
+        options: dict[str, Any] = {"resampling": "mode" if self.classes else "average"}
+        options |= {"compress": "deflate", "predictor": "yes", "blocksize": _BLOCK, "bigtiff": "if_safer"}
+        try:
+            with self._writing():
+                self._file.close()
+                rasterio.shutil.copy(self._work, self.path, driver="COG", **options)
+                if self.classes and max(entry.code for entry in self.classes) <= 255:
+                    side = self.path.with_name(f"{self.path.name}.aux.xml")
+                    side.write_text(category_names(self.classes), encoding="utf-8")
+        except EngineError:
+            self.discard()
+            raise
+        self.discard(keep_result=True)
+
+    def discard(self, keep_result: bool = False) -> None:
+        """Removes the work file, and the result where it is not to be kept."""
+        if self._closed:
+            return
+        self._closed = True
+        self._file.close()
+        names = [self._work] if keep_result else [self._work, self.path]
+        for path in names:
+            path.unlink(missing_ok=True)
+
+    def _profile(self, count: int, dtype: str, nodata: float | None) -> dict[str, Any]:
+        # Uncompressed, so that rows that end within a tile can be completed in place.
+        profile = {"driver": "GTiff", "tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "bigtiff": "if_safer"}
+        profile |= {"width": self.grid.width, "height": self.grid.height, "count": count, "dtype": dtype}
+        profile |= {"nodata": nodata, "sparse_ok": True, "interleave": "band"}
+        if self.grid.placed:
+            profile["transform"] = self.grid.transform
+        if self.grid.crs_wkt:
+            profile["crs"] = rasterio.CRS.from_wkt(self.grid.crs_wkt)
+        return profile
+
+    def _describe(self, names: Sequence[str], tags: dict[str, str]) -> None:
+        for band, name in enumerate(names, start=1):
+            self._file.set_band_description(band, name)
+        if self.classes:
+            self._file.write_colormap(1, {entry.code: (*entry.rgb, 255) for entry in self.classes})
+            self._file.colorinterp = [ColorInterp.palette]
+            tags |= {f"{CLASS_TAG}{entry.code}": entry.name for entry in self.classes}
+        self._file.update_tags(**tags)
+
+    def _check_space(self, bytes_a_pixel: int) -> None:
+        """The work file is uncompressed and its COG may be as large."""
+        needed = 2 * bytes_a_pixel * self.grid.width * self.grid.height
+        free = shutil.disk_usage(self.path.parent).free
+        if free < needed:
+            raise EngineError(
+                "no_space",
+                f'Writing "{self.path.name}" takes up to {needed / 1e9:.1f} GB but "{self.path.parent}" has '
+                f"{free / 1e9:.1f} GB free.",
+                "Free some space, choose another folder, or map a smaller extent.",
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Limits GDAL's cache, and turns a failed write into an error that names the file."""
+        try:
+            with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                yield
+        except (RasterioError, OSError) as error:
+            full = getattr(error, "errno", 0) == errno.ENOSPC or shutil.disk_usage(self.path.parent).free < _BLOCK**2
+            raise EngineError(
+                "no_space" if full else "bad_request",
+                f'"{self.path}" cannot be written{": the disk is full" if full else ""}.',
+                "Free some space or choose another folder." if full else "Choose another folder, or close the file.",
+                detail=str(error),
+            ) from error
+
+
+def category_names(classes: Sequence[LandCoverClass]) -> str:
+    """GDAL's side file (PAM) with a name for each code up to the largest, "" where there is no class."""
+    names = {entry.code: entry.name for entry in classes}
+    lines = [f"      <Category>{escape(names.get(code, ''))}</Category>" for code in range(max(names) + 1)]
+    body = "\n".join(lines)
+    return (
+        '<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n'
+        f"{body}\n    </CategoryNames>\n  </PAMRasterBand>\n</PAMDataset>\n"
+    )
