@@ -1,0 +1,63 @@
+"""`satdifuser.json`: what a diffusers folder cannot say about a backbone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...protocol.errors import EngineError
+
+FILE = "satdifuser.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A backbone's name and advice on its use.
+
+    gsd_m: pixel sizes it was trained on, (low, high) in metres, or None. default_times: model times, ascending.
+    default_streams: module paths, empty for the rule of its kind. scaling: per band, the raw values that became
+    -1 and 1 in training. prompt: the text that a latent model is asked with. unshuffle: of pixel-space models,
+    how many image pixels a side become channels.
+    """
+
+    name: str
+    revision: str = ""
+    space: str = "latent"
+    unshuffle: int = 1
+    gsd_m: tuple[float, float] | None = None
+    default_times: tuple[int, ...] = ()
+    default_streams: tuple[str, ...] = ()
+    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    prompt: str = "A satellite image"
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+def read_card(folder: Path, space: str) -> Card:
+    """The card of a folder, or one made from the folder's name where it has none. Raises EngineError("bad_model")."""
+    path = folder / FILE
+    if not path.is_file():
+        return Card(name=folder.name, space=space)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if data.get("format") != 1 or data.get("space", space) != space:
+        raise EngineError(
+            "bad_model",
+            f"{path} has format {data.get('format')!r} and space {data.get('space')!r}, but format 1 and a "
+            f"{space} network are there.",
+            "Update the plugin, or take the backbone's folder as it was published.",
+        )
+    low_high = data.get("scaling")
+    gsd = data.get("gsd_m")
+    return Card(
+        name=str(data.get("name", folder.name)),
+        revision=str(data.get("revision", "")),
+        space=space,
+        unshuffle=int(data.get("unshuffle", 1)),
+        gsd_m=(float(gsd[0]), float(gsd[1])) if gsd else None,
+        default_times=tuple(sorted(int(time) for time in data.get("default_times", ()))),
+        default_streams=tuple(data.get("default_streams", ())),
+        scaling=(tuple(low_high["low"]), tuple(low_high["high"])) if low_high else None,
+        prompt=str(data.get("prompt", Card.prompt)),
+        raw=data,
+    )

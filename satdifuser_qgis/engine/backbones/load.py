@@ -1,0 +1,110 @@
+"""Backbones from folders: ours, diffusers' and DiffusionSat's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from ...protocol.errors import EngineError
+from ...protocol.folders import shipped_models
+from .backbone import Backbone
+from .card import read_card
+from .codecs import PixelCodec, VaeCodec
+from .metadata import PREFIX, metadata_from_weights
+from .prompt import find_prompt
+from .schedule import read_schedule
+from .weights import NETWORKS, build_network, build_vae, network_class, read_config, read_weights, weight_files
+
+EMBEDDED = "compact-s2-rgb"
+
+
+def load_backbone(ref: str, device: torch.device) -> Backbone:
+    """The backbone in a folder, or shipped under a name; "" is the embedded one. Raises EngineError("bad_model").
+
+    Folders are diffusers': ``unet`` and ``scheduler``, and ``vae`` for latent models. DiffusionSat's are searched
+    for ``resolution*`` and ``checkpoint-*/unet``; its metadata networks are kept.
+    """
+    folder, unet = find_folder(ref)
+    config = read_config(unet)
+    load = _load_pixel if network_class(config, unet) is NETWORKS["UNet2DModel"] else _load_latent
+    return load(folder, unet, device)
+
+
+def find_folder(ref: str) -> tuple[Path, Path]:
+    """(the model's folder, its U-Net's folder). Raises EngineError("bad_model")."""
+    folder = Path(ref).expanduser() if ref else shipped_models() / EMBEDDED
+    if not folder.is_dir():
+        folder = shipped_models() / ref
+    if not folder.is_dir():
+        shipped = sorted(path.parent.name for path in shipped_models().glob("*/satdifuser.json"))
+        raise EngineError(
+            "bad_model",
+            f'There is no backbone "{ref or EMBEDDED}": it is no folder and no shipped model.',
+            f"Choose a folder in diffusers layout, or one of: {', '.join(shipped) or 'none is shipped here'}.",
+        )
+    # DiffusionSat publishes a folder per image size; the smaller one is the cheaper one.
+    sized = sorted(folder.glob("resolution*"), key=_number)
+    if sized and not (folder / "unet").is_dir():
+        folder = sized[0]
+    return folder, _find_unet(folder)
+
+
+def _find_unet(folder: Path) -> Path:
+    """``unet``, else the newest ``checkpoint-*/unet``; a SatUNet in a checkpoint goes before a plain ``unet``."""
+    candidates = [folder / "unet", *sorted(folder.glob("checkpoint-*/unet"), key=_number, reverse=True)]
+    candidates = [path for path in candidates if (path / "config.json").is_file()]
+    if not candidates:
+        raise EngineError(
+            "bad_model",
+            f"{folder} holds no network: neither unet/config.json nor checkpoint-*/unet/config.json is there.",
+            "Choose the folder that holds model_index.json.",
+        )
+    trained = [path for path in candidates if read_config(path).get("_class_name") == "SatUNet"]
+    return (trained or candidates)[0]
+
+
+def _number(path: Path) -> int:
+    digits = re.findall(r"\d+", path.name if path.name != "unet" else path.parent.name)
+    return int(digits[-1]) if digits else 0
+
+
+def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
+    card = read_card(folder, "pixel")
+    files = weight_files(unet)
+    network = build_network(read_config(unet), read_weights(files), unet)
+    codec = PixelCodec(card.unshuffle)
+    if codec.channels != network.config.in_channels:
+        raise EngineError(
+            "bad_model",
+            f"The network in {unet} takes {network.config.in_channels} channels, but an image of 3 bands folded by "
+            f"{card.unshuffle} has {codec.channels}.",
+            'Set "unshuffle" in satdifuser.json to the value it was trained with.',
+        )
+    return Backbone(network, codec, read_schedule(folder / "scheduler"), card, device, weight_files=files)
+
+
+def _load_latent(folder: Path, unet: Path, device: torch.device) -> Backbone:
+    # A checkpoint holds only the U-Net; the rest lies in the folder around it.
+    around = tuple(dict.fromkeys((folder, unet.parent, folder.parent)))
+    home = next((path for path in around if (path / "vae" / "config.json").is_file()), folder)
+    card = read_card(folder, "latent")
+    files = weight_files(unet)
+    weights = read_weights(files)
+    plain = {key: value for key, value in weights.items() if not key.startswith(PREFIX)}
+    network = build_network(read_config(unet), plain, unet)
+    metadata = None
+    if len(plain) < len(weights):
+        metadata = metadata_from_weights(weights, network.config.block_out_channels[0], network.time_proj)
+    vae = home / "vae"
+    return Backbone(
+        network,
+        VaeCodec(build_vae(vae)),
+        read_schedule(home / "scheduler"),
+        card,
+        device,
+        prompt=find_prompt(around, card.prompt),
+        metadata=metadata,
+        weight_files=(*files, *weight_files(vae)),
+    )

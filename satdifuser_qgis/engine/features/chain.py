@@ -1,0 +1,92 @@
+"""DDIM inversion: from the clean image to noisier times by the network's own predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..backbones.schedule import Schedule, read_prediction
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the network on the way.
+
+    time: what the network is told. alpha: noise level of its input (1 = clean). read_at: noise level at which its
+    output is read. alpha_next: level of the step's result. keep: whether features are wanted here.
+    """
+
+    time: int
+    alpha: float
+    read_at: float
+    alpha_next: float
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a call gave: input, noise and clean image that the network sees in it, and the next, noisier state."""
+
+    call: Call
+    x: Tensor
+    noise: Tensor
+    clean: Tensor
+    x_next: Tensor
+
+
+def plan(schedule: Schedule, wanted: Sequence[int], steps: int) -> list[Call]:
+    """Calls that pass every wanted time, over the grid of ``steps`` times with the wanted ones inserted.
+
+    The first call sees the clean image at the grid's first time, instead of the published -1, which lies outside
+    of training: its answer is read at that time and carries the clean image there.
+    """
+    last = max(wanted)
+    grid = [time for time in schedule.leading_times(steps) if time < last]
+    times = sorted({*grid, *wanted})
+    bars = [schedule.alpha_bar(time) for time in times]
+    calls = [Call(times[0], 1.0, bars[0], bars[0], False)]
+    following = [*bars[1:], bars[-1]]
+    calls += [Call(t, bar, bar, after, t in wanted) for t, bar, after in zip(times, bars, following)]
+    return calls
+
+
+def plan_published(schedule: Schedule, wanted: Sequence[int], steps: int) -> list[Call]:
+    """Calls as the published code makes them: at -1 and then at each grid time, each state read where it is.
+
+    Raises ValueError where a wanted time is not among them.
+    """
+    grid = [-1, *schedule.leading_times(steps)]
+    missing = sorted(set(wanted) - set(grid[:-1]))
+    if missing:
+        raise ValueError(
+            f"the published schedule of {steps} steps has no time {missing[0]}; its times are "
+            f"{', '.join(map(str, grid[:-1]))}"
+        )
+    count = grid.index(max(wanted)) + 1
+    bars = [schedule.alpha_bar(time) for time in grid]
+    return [Call(grid[i], bars[i], bars[i], bars[i + 1], grid[i] in wanted) for i in range(count)]
+
+
+def advance(call: Call, x: Tensor, output: Tensor, prediction_type: str) -> Step:
+    """One deterministic DDIM step from the network's (guided) output."""
+    noise, clean = read_prediction(output, x, call.read_at, prediction_type)
+    if call.alpha == 1.0:
+        clean = x
+    x_next = math.sqrt(call.alpha_next) * clean + math.sqrt(1.0 - call.alpha_next) * noise
+    return Step(call, x, noise, clean, x_next)
+
+
+def walk(
+    x: Tensor, calls: Sequence[Call], denoise: Callable[[Tensor, Call], Tensor | None], prediction_type: str
+) -> Iterator[Step]:
+    """The steps of a chain. It ends early where ``denoise`` returns None, as it may after the last features."""
+    for call in calls:
+        output = denoise(x, call)
+        if output is None:
+            return
+        step = advance(call, x, output, prediction_type)
+        yield step
+        x = step.x_next

@@ -1,0 +1,142 @@
+"""Backbones: folders in, one object out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from tiny import BETAS, pixel_backbone, write
+
+from satdifuser_qgis.engine.backbones import Backbone, load_backbone
+from satdifuser_qgis.engine.backbones.schedule import read_prediction, read_schedule
+from satdifuser_qgis.protocol.errors import EngineError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pixel(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    return load_backbone(str(pixel_backbone(tmp_path_factory.mktemp("pixel"))), CPU)
+
+
+@pytest.fixture
+def latent(shared_reference: Path) -> Backbone:
+    return load_backbone(str(shared_reference / "inversion" / "backbone"), CPU)
+
+
+def test_a_pixel_folder_tells_what_it_is(pixel: Backbone) -> None:
+    assert (pixel.name, pixel.revision, pixel.space) == ("tiny", "1", "pixel")
+    assert (pixel.factor, pixel.channels, pixel.size_multiple) == (2, 12, 4)
+    assert pixel.prediction_type == "v_prediction"
+    assert pixel.default_times == (20, 60)
+    assert pixel.gsd_m == (5, 20)
+    assert pixel.scaling == ((0, 0, 0), (255, 255, 255))
+    assert len(pixel.digest) == 64
+    assert not pixel.has_metadata
+
+
+def test_half_precision_weights_become_float32(pixel: Backbone) -> None:
+    assert {p.dtype for p in pixel.network.parameters()} == {torch.float32}
+
+
+def test_pixel_streams_are_found_by_class_with_their_strides(pixel: Backbone) -> None:
+    found = {s.name: s for s in pixel.streams()}
+    assert found["up_blocks.1.resnets.1.conv2"].stride == 2
+    assert found["mid_block.resnets.0.conv2"].stride == 4
+    assert found["up_blocks.0.attentions.0"].kind == "attention"
+    assert pixel.default_streams[0] == "mid_block.resnets.0.conv2"
+    assert all(name.endswith("conv2") for name in pixel.default_streams)
+
+
+def test_a_latent_folder_streams_are_the_published_21(latent: Backbone) -> None:
+    assert (latent.space, latent.factor, latent.size_multiple) == ("latent", 8, 64)
+    assert len(latent.default_streams) == 21
+    assert latent.default_times == (21, 61, 161)
+    strides = {s.stride for s in latent.streams() if s.name in latent.default_streams}
+    assert strides == {8, 16, 32, 64}
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 12), (20, 8)])
+def test_contract_output_is_finite_shaped_and_independent_of_the_batch(pixel: Backbone, size: tuple[int, int]) -> None:
+    images = torch.rand(3, 3, *size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    x = pixel.encode(images)
+    together = pixel.denoise(x, torch.tensor([1, 50, 900]))
+    alone = torch.cat([pixel.denoise(x[i : i + 1], torch.tensor([t])) for i, t in enumerate((1, 50, 900))])
+    assert together.shape == x.shape
+    assert torch.isfinite(together).all()
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_pixels_survive_the_way_there_and_back(pixel: Backbone) -> None:
+    images = torch.rand(2, 3, 8, 12)
+    assert torch.equal(pixel.codec.decode(pixel.encode(images)), images)
+
+
+@pytest.mark.parametrize("family", ["linear", "scaled_linear", "squaredcos_cap_v2", "trained"])
+@pytest.mark.parametrize("rescale", [False, True])
+def test_noise_levels_are_diffusers_own(family: str, rescale: bool, tmp_path: Path) -> None:
+    config: dict[str, object] = {"beta_schedule": family, "rescale_betas_zero_snr": rescale, "steps_offset": 1}
+    if family == "trained":
+        config |= {"beta_schedule": "linear", "trained_betas": BETAS}
+    write(tmp_path / "scheduler_config.json", config)
+    ours, theirs = read_schedule(tmp_path), DDIMScheduler.from_config(config)
+    torch.testing.assert_close(ours.alphas_cumprod.float(), theirs.alphas_cumprod, atol=2e-5, rtol=2e-4)
+    theirs.set_timesteps(25)
+    assert ours.leading_times(25) == theirs.timesteps.flip(0).tolist()
+    assert ours.alpha_bar(-1) == 1.0
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_every_prediction_type_gives_back_noise_and_image(kind: str) -> None:
+    clean, noise, alpha = torch.randn(2, 3), torch.randn(2, 3), 0.8
+    x = alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
+    output = {"epsilon": noise, "v_prediction": alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean, "sample": clean}[kind]
+    for found, expected in zip(read_prediction(output, x, alpha, kind), (noise, clean)):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_an_unknown_name_says_what_there_is() -> None:
+    with pytest.raises(EngineError, match="no shipped model") as caught:
+        load_backbone("no-such-backbone", CPU)
+    assert caught.value.code == "bad_model"
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("unet/config.json", {"_class_name": "Evil"}, "is not known"),
+        ("unet/config.json", {"block_out_channels": [8, 24]}, "do not fit"),
+        ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "prediction_type"),
+        ("scheduler/scheduler_config.json", {"beta_schedule": "odd", "trained_betas": None}, "beta_schedule"),
+        ("satdifuser.json", {"unshuffle": 4}, "12 channels"),
+        ("satdifuser.json", {"format": 2}, "format 2"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_refused(
+    part: str, change: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    folder = pixel_backbone(tmp_path / "b")
+    config = json.loads((folder / part).read_text())
+    write(folder / part, config | change)
+    with pytest.raises(EngineError, match=words) as caught:
+        load_backbone(str(folder), CPU)
+    assert caught.value.code == "bad_model"
+
+
+@pytest.mark.parametrize("part", ["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler"])
+def test_a_missing_part_is_named(part: str, tmp_path: Path) -> None:
+    folder = pixel_backbone(tmp_path / "b")
+    os.rename(folder / part, tmp_path / "elsewhere")
+    with pytest.raises(EngineError) as caught:
+        load_backbone(str(folder), CPU)
+    assert caught.value.code == "bad_model"
+
+
+def test_a_shipped_name_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixel_backbone(tmp_path / "compact-s2-rgb")
+    monkeypatch.setattr("satdifuser_qgis.engine.backbones.load.shipped_models", lambda: tmp_path)
+    assert load_backbone("", CPU).name == load_backbone("compact-s2-rgb", CPU).name == "tiny"

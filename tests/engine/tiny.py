@@ -1,0 +1,54 @@
+"""Tiny random backbones in diffusers folders, for tests of the numerical core."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from diffusers.models.unets.unet_2d import UNet2DModel
+from safetensors.torch import save_file
+
+BETAS = torch.linspace(0.0001, 0.02, 1000).tolist()
+
+
+def pixel_backbone(folder: Path, prediction: str = "v_prediction", unshuffle: int = 2, attention: bool = True) -> Path:
+    """A folder with a pixel-space network of two levels, stored in half precision."""
+    torch.manual_seed(0)
+    network = UNet2DModel(
+        in_channels=3 * unshuffle**2,
+        out_channels=3 * unshuffle**2,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D" if attention else "DownBlock2D"),
+        up_block_types=("AttnUpBlock2D" if attention else "UpBlock2D", "UpBlock2D"),
+        attention_head_dim=8,
+    )
+    unet = folder / "unet"
+    unet.mkdir(parents=True)
+    network.save_config(unet)
+    save_file({k: v.half() for k, v in network.state_dict().items()}, unet / "diffusion_pytorch_model.safetensors")
+    (folder / "scheduler").mkdir()
+    write(folder / "scheduler" / "scheduler_config.json", {"trained_betas": BETAS, "prediction_type": prediction})
+    write(
+        folder / "satdifuser.json",
+        {
+            "format": 1,
+            "name": "tiny",
+            "revision": "1",
+            "space": "pixel",
+            "unshuffle": unshuffle,
+            "gsd_m": [5, 20],
+            "default_times": [20, 60],
+            "default_streams": [],
+            "input_range": [-1, 1],
+            "scaling": {"low": [0, 0, 0], "high": [255, 255, 255]},
+        },
+    )
+    return folder
+
+
+def write(path: Path, value: object) -> None:
+    """A JSON file."""
+    path.write_text(json.dumps(value), encoding="utf-8")
