@@ -36,10 +36,13 @@ class Outputs:
         return path
 
     def commit(self) -> None:
-        """Renames every part that was written to its target, replacing what was there."""
+        """Renames every part that was written to its target, with its side files, replacing what was there."""
         for target, part in self._parts.items():
-            if part != target and part.exists():
-                os.replace(part, target)
+            if part == target or not part.exists():
+                continue
+            for side in part.parent.glob(f"{part.name}.*"):
+                os.replace(side, target.with_name(target.name + side.name[len(part.name) :]))
+            os.replace(part, target)
         self.discard()
 
     def discard(self) -> None:

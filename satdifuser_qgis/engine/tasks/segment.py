@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,6 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         with _Writers(request, plan, model.header, raster, outputs) as writers:
             for strip in map_strips(plan, model, raster, reporter):
                 writers.write(strip)
-            writers.close()
         if request.polygons:
             reporter.log("Drawing polygons.")
             _write_polygons(request, model.header, outputs, reporter)
@@ -141,17 +141,13 @@ class _Writers:
             if writer is not None:
                 writer.write(strip.row, np.where(strip.valid, values, -1.0).astype(np.float32))
 
-    def close(self) -> None:
-        """Finishes every raster."""
-        for writer in (self.classes, self.probabilities, self.entropy, self.confidence):
-            if writer is not None:
-                writer.close()
-
     def __enter__(self) -> _Writers:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -141,7 +141,7 @@ def samples_of(
     ground: Ground, extractor: Extractor, scalings: Sequence[Scaling], reporter: Reporter, message: str
 ) -> list[Sample]:
     """Features of the ground's tiles, of as many as the memory budget allows."""
-    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, extractor.steps))
+    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, len(extractor.recipe.times)))
     tiles = choose_tiles(ground.tiles, limit, extractor.recipe.seed)
     if len(tiles) < len(ground.tiles):
         reporter.log(

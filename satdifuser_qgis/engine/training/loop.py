@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ..decoder import Decoder
 from ..report.scores import confusion_matrix, score
+from ..report.training_report import CurvePoint
 from ..reporter import Reporter
 from .samples import UNLABELLED, Sample
 
@@ -34,23 +35,19 @@ class FitSettings:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    """One look: losses are means per labelled pixel; miou is None without validation tiles."""
-
-    step: int
-    training_loss: float
-    validation_loss: float | None
-    miou: float | None
-
-
 @dataclass
 class FitResult:
-    """The best state of the decoder (it is loaded back into it), the curve, and the matrix at that state."""
+    """The curve, and of the best state of the decoder (it is loaded back into it) the step and the confusion matrix
+    of each block held back, (blocks, K, K); None without such blocks."""
 
     curve: list[CurvePoint] = field(default_factory=list)
     best_step: int = 0
-    matrix: NDArray[np.int64] | None = None
+    matrices: NDArray[np.int64] | None = None
+
+    @property
+    def matrix(self) -> NDArray[np.int64] | None:
+        """(K, K) confusion matrix of all ground held back."""
+        return None if self.matrices is None else self.matrices.sum(axis=0)
 
 
 def fit(
@@ -94,13 +91,13 @@ def fit(
         reporter.progress(step, settings.steps, "steps", message)
         if step % settings.look_every and step != settings.steps:
             continue
-        point, matrix = _look(decoder, checking, classes, weights, device, spectral, step, recent)
+        point, matrices = _look(decoder, checking, classes, weights, device, spectral, step, recent)
         result.curve.append(point)
         reporter.metric("loss", point.training_loss)
         recent = []
         if point.miou is None or point.miou > best:
             best, waited = point.miou if point.miou is not None else best, 0
-            best_state, result.best_step, result.matrix = copy.deepcopy(decoder.state_dict()), step, matrix
+            best_state, result.best_step, result.matrices = copy.deepcopy(decoder.state_dict()), step, matrices
         else:
             waited += 1
         if settings.patience and waited >= settings.patience:
@@ -161,13 +158,18 @@ def _look(
     training_loss = float(np.mean(recent))
     if not checking:
         return CurvePoint(step, training_loss, None, None), None
-    matrix = np.zeros((classes, classes), np.int64)
+    blocks = 1 + max(int(sample.block.max()) for sample in checking)
+    matrices = np.zeros((blocks, classes, classes), np.int64)
     losses = []
     for sample, logits in zip(checking, predict(decoder, checking, device, spectral), strict=True):
-        matrix += confusion_matrix(sample.held_back.numpy(), logits.argmax(0).numpy(), classes)
+        predicted = logits.argmax(0).numpy()
+        for block in sample.block.unique().tolist():
+            if block >= 0:
+                truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
+                matrices[block] += confusion_matrix(truth, predicted, classes)
         losses.append(float(segmentation_loss(logits[None], sample.held_back[None], weights.cpu())))
     decoder.train()
-    return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrix).miou), matrix
+    return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrices.sum(axis=0)).miou), matrices
 
 
 def _forward(
@@ -201,5 +203,6 @@ def _turned(sample: Sample, turn: int) -> Sample:
         return turned.flip(-1) if turn >= 4 else turned
 
     return Sample(
-        [apply(level) for level in sample.pyramid], apply(sample.pixels), apply(sample.target), sample.held_back
-    )
+        [apply(level) for level in sample.pyramid], apply(sample.pixels), apply(sample.target), sample.held_back,
+        sample.block,
+    )  # fmt: skip

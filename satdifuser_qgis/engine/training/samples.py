@@ -54,13 +54,15 @@ class LabelledTile:
 
 @dataclass(frozen=True)
 class Sample:
-    """A tile ready for training: float16 features per scale (T, C, h, w), scaled pixels (3, n, n), and two label
-    maps (n, n) of class indices, one for training and one for validation, -1 elsewhere."""
+    """A tile ready for training: float16 features per scale (T, C, h, w), scaled pixels (3, n, n), two label maps
+    (n, n) of class indices, one for training and one for validation, -1 elsewhere, and for each pixel (n, n) which
+    of the blocks held back it lies in (their place in sorted order), else -1."""
 
     pyramid: list[Tensor]
     pixels: Tensor
     target: Tensor
     held_back: Tensor
+    block: Tensor
 
 
 def find_tiles(
@@ -120,15 +122,16 @@ def compute_samples(
 ) -> list[Sample]:
     """Features of the chosen tiles, in their order. ``scalings`` has one entry an image."""
     samples: list[Sample] = []
+    numbers = {block: number for number, block in enumerate(sorted(held_back))}
     for start in range(0, len(tiles), batch):
         part = tiles[start : start + batch]
         pixels = torch.stack([_read(images[tile.image], scalings[tile.image], tile, tile_px) for tile in part])
         with torch.inference_mode():
             pyramid = extractor(pixels.to(extractor.device), [(tile.row, tile.column) for tile in part])
         for index, tile in enumerate(part):
-            target, held = _targets(images[tile.image], lattices[tile.image], tile, held_back, tile_px)
+            maps = _targets(images[tile.image], lattices[tile.image], tile, numbers, tile_px)
             features = [level[index].to("cpu", torch.float16).clone() for level in pyramid]
-            samples.append(Sample(features, pixels[index], target, held))
+            samples.append(Sample(features, pixels[index], *maps))
         reporter.progress(len(samples), len(tiles), "tiles", message)
     return samples
 
@@ -163,14 +166,15 @@ def _count(
 
 
 def _targets(
-    image: LabelledImage, lattice: BlockLattice, tile: LabelledTile, held_back: frozenset[BlockId], tile_px: int
-) -> tuple[Tensor, Tensor]:
+    image: LabelledImage, lattice: BlockLattice, tile: LabelledTile, numbers: dict[BlockId, int], tile_px: int
+) -> tuple[Tensor, Tensor, Tensor]:
     window = Window(tile.row, tile.column, image.side, image.side)
-    labels = _valid_labels(image, window)
     index, blocks = lattice.ids(window)
-    held = np.array([block in held_back for block in blocks])[index]
+    block = np.array([numbers.get(item, UNLABELLED) for item in blocks])[index]
+    labels = _valid_labels(image, window)
+    target, held_back = np.where(block < 0, labels, UNLABELLED), np.where(block < 0, UNLABELLED, labels)
     # Nearest neighbour at the centres of the network's pixels.
     nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)
     pick = np.ix_(nearest, nearest)
-    target, check = np.where(held, UNLABELLED, labels)[pick], np.where(held, labels, UNLABELLED)[pick]
-    return torch.from_numpy(target.astype(np.int64)), torch.from_numpy(check.astype(np.int64))
+    target, held_back, block = (torch.from_numpy(part[pick].astype(np.int64)) for part in (target, held_back, block))
+    return target, held_back, block
