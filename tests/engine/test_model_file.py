@@ -1,0 +1,71 @@
+"""Model files: what is written is read, and anything else is refused in words."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from satdifuser_qgis.engine.model_file import (
+    BackboneReference,
+    ModelHeader,
+    find_model,
+    read_header,
+    read_model,
+    store_model,
+    write_model,
+)
+from satdifuser_qgis.engine.raster.normalise import Scaling
+from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.classes import LandCoverClass
+from satdifuser_qgis.protocol.errors import EngineError
+
+HEADER = ModelHeader(
+    name="fields",
+    classes=(LandCoverClass(10, "Wald & Wiese", "#009e73"), LandCoverClass(30, "road", "#d55e00")),
+    bands=(4, 3, 2),
+    band_names=("B04", "B03", "B02"),
+    scaling=Scaling("constant", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    gsd_m=10.0,
+    tile_px=128,
+    backbone=BackboneReference("compact-s2-rgb", "1", "ab"),
+    features={"times": [1, 101]},
+    decoder={"width": 64},
+    scores={"miou": 0.5},
+)
+TENSORS = {"head.weight": torch.arange(6.0).reshape(2, 3), "fuser.mixing_weights": torch.ones(4)}
+
+
+def test_a_model_reads_back_as_it_was_written(tmp_path):
+    write_model(tmp_path / "m.safetensors", HEADER, TENSORS)
+    header, tensors = read_model(tmp_path / "m.safetensors")
+    assert header == HEADER
+    assert all(torch.equal(tensors[key], TENSORS[key]) for key in TENSORS)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_model(tmp_path / name, HEADER, dict(reversed(TENSORS.items())) if name == "b" else TENSORS)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path):
+    foreign, damaged = tmp_path / "foreign.safetensors", tmp_path / "damaged.safetensors"
+    save_file(TENSORS, foreign)
+    write_model(damaged, HEADER, TENSORS)
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    for path in (foreign, damaged):
+        with pytest.raises(EngineError) as caught:
+            read_header(path)
+        assert caught.value.code == "bad_model"
+        assert path.name in caught.value.message
+
+
+def test_a_bare_name_is_looked_up_in_the_store(tmp_path):
+    write_model(tmp_path / "m.safetensors", HEADER, TENSORS)
+    stored = store_model(tmp_path / "m.safetensors", "fields")
+    assert stored.parent == folders.model_store()
+    assert find_model("fields") == stored
+    assert store_model(tmp_path / "m.safetensors", "fields").name == "fields-2.safetensors"
+    with pytest.raises(EngineError, match="fields, fields-2"):
+        find_model("meadows")

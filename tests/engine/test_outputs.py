@@ -1,0 +1,40 @@
+"""Outputs appear whole or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from satdifuser_qgis.engine.outputs import Outputs
+
+
+def test_nothing_stays_without_commit(tmp_path):
+    with Outputs("ab12") as outputs:
+        outputs.part(tmp_path / "map.tif").write_text("half")
+        outputs.scratch(tmp_path / "map.tif", ".tmp").write_text("work")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commit_replaces_the_old_file_and_brings_side_files_along(tmp_path):
+    target = tmp_path / "map.tif"
+    target.write_text("old")
+    with Outputs("ab12") as outputs:
+        part = outputs.part(target)
+        part.write_text("new")
+        part.with_name(part.name + ".aux.xml").write_text("names")
+        outputs.scratch(target, ".tmp").write_text("work")
+        outputs.commit()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"map.tif": "new", "map.tif.aux.xml": "names"}
+
+
+def test_an_error_leaves_the_old_file_as_it_was(tmp_path):
+    target = tmp_path / "map.tif"
+    target.write_text("old")
+
+    def work() -> None:
+        with Outputs("ab12") as outputs:
+            outputs.part(target).write_text("half")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
