@@ -1,0 +1,41 @@
+"""Every difference between QGIS and Qt versions (3.22 to 4.x). No other file asks for versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import Qgis, QgsMapLayer, QgsProcessingContext, QgsProcessingUtils, QgsVectorFileWriter, QgsVectorLayer
+
+
+def qgis_version() -> str:
+    """As QGIS shows it, for example ``3.22.16-Białowieża``. 4.x no longer has the old constant."""
+    version = getattr(Qgis, "QGIS_VERSION", None)
+    return str(version or Qgis.version())
+
+
+def temporary_file(name: str, context: QgsProcessingContext) -> str:
+    """A path in the Processing temp folder; 3.22 has no temp folder of a context's own."""
+    try:
+        return str(QgsProcessingUtils.generateTempFilename(name, context))
+    except TypeError:
+        return str(QgsProcessingUtils.generateTempFilename(name))
+
+
+def save_style_beside(layer: QgsMapLayer, path: str) -> bool:
+    """Writes the layer's style to ``<path without suffix>.qml``; True where the file is there afterwards."""
+    target = Path(path).with_suffix(".qml")
+    layer.saveNamedStyle(str(target))
+    return target.is_file()
+
+
+def save_style_in_database(layer: QgsVectorLayer, name: str) -> str:
+    """Stores the layer's style as the default in its own database. Returns what went wrong, "" where nothing did."""
+    answer = layer.saveStyleToDatabase(name, "", True, "")
+    if isinstance(answer, tuple):
+        answer = next((part for part in answer if isinstance(part, str)), "")
+    return str(answer or "")
+
+
+def vector_writer_failed(writer: QgsVectorFileWriter) -> str:
+    """The writer's error, "" where it can go on. Comparing with the scoped name works on every version."""
+    return "" if writer.hasError() == QgsVectorFileWriter.WriterError.NoError else str(writer.errorMessage())

@@ -1,0 +1,59 @@
+"""The plugin: registers the Processing provider, the options page and the translation, and undoes all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+from qgis.core import QgsApplication, QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
+
+from .processing.provider import SatDiFuserProvider
+
+
+class SatDiFuserPlugin:
+    """What QGIS loads. ``iface`` is None under ``qgis_process``, which calls `initProcessing` only."""
+
+    def __init__(self, iface: Any) -> None:
+        self.iface = iface
+        self.provider: Optional[SatDiFuserProvider] = None
+        self.options: Any = None
+        self.translator = _translator()
+
+    def initProcessing(self) -> None:  # noqa: N802 (QGIS name)
+        """Adds the provider. Cheap: nothing of the engine is imported or started."""
+        self.provider = SatDiFuserProvider()
+        QgsApplication.processingRegistry().addProvider(self.provider)
+
+    def initGui(self) -> None:  # noqa: N802 (QGIS name)
+        """Adds what needs a window."""
+        from .gui.options import OptionsFactory
+
+        self.initProcessing()
+        self.options = OptionsFactory()
+        self.iface.registerOptionsWidgetFactory(self.options)
+
+    def unload(self) -> None:
+        """Takes away everything that was added."""
+        if self.options is not None:
+            self.iface.unregisterOptionsWidgetFactory(self.options)
+            self.options = None
+        if self.provider is not None:
+            QgsApplication.processingRegistry().removeProvider(self.provider)
+            self.provider = None
+        if self.translator is not None:
+            QCoreApplication.removeTranslator(self.translator)
+            self.translator = None
+
+
+def _translator() -> Optional[QTranslator]:
+    """The translator of the user's language, installed; None where there is none (English)."""
+    language = str(QgsSettings().value("locale/userLocale", "") or QLocale.system().name())[:2]
+    package = Path(__file__).resolve().parent
+    for folder in (package / "i18n", package.parent / "i18n"):
+        path = folder / f"satdifuser_{language}.qm"
+        translator = QTranslator()
+        if path.is_file() and translator.load(str(path)):
+            QCoreApplication.installTranslator(translator)
+            return translator
+    return None

@@ -1,0 +1,395 @@
+"""Toolbox entry "Train a land-cover model"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsProcessingUtils,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from ...protocol.classes import StyledClass
+from ...protocol.trainsegmentation import TrainSegmentationRequest
+from ...styling.read import styles_of_field, styles_of_raster
+from .. import choices, values
+from ..base import EngineAlgorithm
+from ..models import find_backbone
+from ..overlap import check_overlap
+from ..sources import layer_reference
+
+translate = QCoreApplication.translate
+
+# The backbones see three bands: red, green, blue.
+BANDS_WANTED = 3
+
+
+class TrainSegmentation(EngineAlgorithm):
+    """Images and labels in, a model file and a report out."""
+
+    NAME, GROUP, ICON = "trainsegmentation", "landcover", "train"
+    TITLE = QT_TRANSLATE_NOOP("SatDiFuser", "Train a land-cover model")
+    SHORT = QT_TRANSLATE_NOOP("SatDiFuser", "Learns land-cover classes from labels on an image.")
+    HELP = QT_TRANSLATE_NOOP(
+        "SatDiFuser",
+        "Learns from labels which land cover is where: areas, lines or points with a class in one of their "
+        "fields, or class "
+        "rasters. What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of "
+        "the labelled ground is held back, in blocks, to say honestly how good the model is; the report tells. Then "
+        "use “Map land cover with a model” on this image or others.",
+    )
+    TAGS = QT_TRANSLATE_NOOP(
+        "SatDiFuser",
+        "classification,classify,land use,land cover,LULC,supervised,training,samples,deep "
+        "learning,AI,machine learning,"
+        "segmentation,satellite,aerial,diffusion",
+    )
+
+    INPUT, LABELS, CLASS_FIELD, LABEL_RASTERS = "INPUT", "LABELS", "CLASS_FIELD", "LABEL_RASTERS"
+    MORE_INPUTS, BANDS, SCALING, DIVISOR, BACKBONE = "MORE_INPUTS", "BANDS", "SCALING", "DIVISOR", "BACKBONE"
+    FUSION, HEAD, EXTRACTION, TIMESTEPS, SPECTRAL = "FUSION", "HEAD", "EXTRACTION", "TIMESTEPS", "SPECTRAL"
+    EPOCHS, VALIDATION, SEED, DEVICE = "EPOCHS", "VALIDATION", "SEED", "DEVICE"
+    MODEL, REPORT = "MODEL", "REPORT"
+
+    def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
+        self._add_labels()
+        self._add_images()
+        self._add_method()
+        self._add_training()
+        self._add_outputs()
+
+    def _add_labels(self) -> None:
+        self.add(
+            QgsProcessingParameterRasterLayer(self.INPUT, translate("SatDiFuser", "Image")),
+            translate("SatDiFuser", "The image to learn from: a raster file with red, green and blue bands."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.LABELS,
+                translate("SatDiFuser", "Labels"),
+                [QgsProcessing.SourceType.TypeVectorAnyGeometry],
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "Areas, lines or points on ground whose class is known. Filter and selection are kept. Not needed "
+                "where "
+                "there are label rasters.",
+            ),
+        )
+        self.add(
+            QgsProcessingParameterField(
+                self.CLASS_FIELD,
+                translate("SatDiFuser", "Class field"),
+                parentLayerParameterName=self.LABELS,
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "The field of the labels that holds the class, as text or whole number. Names, colours and order "
+                "are taken "
+                "from a categorised style on this field.",
+            ),
+        )
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                self.LABEL_RASTERS,
+                translate("SatDiFuser", "Label rasters"),
+                QgsProcessing.SourceType.TypeRaster,
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "Rasters of class codes. Each is used for every image that it covers; nodata, and 0 unless it has a "
+                "name, "
+                "is not labelled.",
+            ),
+        )
+
+    def _add_images(self) -> None:
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                self.MORE_INPUTS,
+                translate("SatDiFuser", "More images"),
+                QgsProcessing.SourceType.TypeRaster,
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "Further images; labels and label rasters serve them too. The same bands in the same order.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterBand(
+                self.BANDS,
+                translate("SatDiFuser", "Bands (red, green, blue)"),
+                parentLayerParameterName=self.INPUT,
+                optional=True,
+                allowMultiple=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "Three bands in the order red, green, blue. Empty: found by band description, then by colour, then "
+                "1, 2, "
+                "3. On a command line write 3,2,1.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.SCALING, translate("SatDiFuser", "Scaling of values"), choices.scaling()),
+            translate(
+                "SatDiFuser",
+                "How pixel values become those that the model sees. Constants keep differences between images; "
+                "percentiles "
+                "even them out, which helps where images were stretched one by one.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                self.DIVISOR,
+                translate("SatDiFuser", "Divisor"),
+                QgsProcessingParameterNumber.Type.Double,
+                10000.0,
+                minValue=0.0,
+            ),
+            translate("SatDiFuser", "The value that means full brightness; for the scaling “Divide by a number” only."),
+            advanced=True,
+        )
+
+    def _add_method(self) -> None:
+        self.add(
+            QgsProcessingParameterFile(
+                self.BACKBONE,
+                translate("SatDiFuser", "Backbone"),
+                QgsProcessingParameterFile.Behavior.Folder,
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "The diffusion model that the features come from: a folder in the layout of diffusers, or the name of "
+                "one that comes with the plugin. Empty: the embedded one.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.FUSION, translate("SatDiFuser", "Fusion"), choices.fusion()),
+            translate(
+                "SatDiFuser",
+                "How features of several times and layers become one: one weight each (global), weights that change "
+                "with "
+                "the place (localized), or experts between which a gate chooses. Automatic: global.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.HEAD, translate("SatDiFuser", "Head"), choices.head()),
+            translate(
+                "SatDiFuser", "What makes classes of the fused features. UPerNet is larger and wants more labels."
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.EXTRACTION, translate("SatDiFuser", "Extraction"), choices.extraction()),
+            translate(
+                "SatDiFuser", "How the image is brought to the noise level of each time before its features are read."
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterString(self.TIMESTEPS, translate("SatDiFuser", "Times"), optional=True),
+            translate(
+                "SatDiFuser",
+                "Times of the diffusion model, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own "
+                "choice.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
+            translate("SatDiFuser", "Gives the head the bands themselves beside the features."),
+            advanced=True,
+        )
+
+    def _add_training(self) -> None:
+        integer, double = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
+        self.add(
+            QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
+            translate(
+                "SatDiFuser", "How often the labels are gone through. 0: until the validation no longer gets better."
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                self.VALIDATION,
+                translate("SatDiFuser", "Share for validation"),
+                double,
+                0.2,
+                minValue=0.0,
+                maxValue=0.9,
+            ),
+            translate(
+                "SatDiFuser",
+                "Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring "
+                "pixels do not flatter it. 0: none, and no scores.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(self.SEED, translate("SatDiFuser", "Seed"), integer, 0, minValue=0),
+            translate("SatDiFuser", "The same seed gives the same model."),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.DEVICE, translate("SatDiFuser", "Device"), choices.device()),
+            translate("SatDiFuser", "Where the computing is done. Automatic takes a GPU where there is one."),
+            advanced=True,
+        )
+
+    def _add_outputs(self) -> None:
+        self.add(
+            QgsProcessingParameterFileDestination(
+                self.MODEL, translate("SatDiFuser", "Model"), translate("SatDiFuser", "Model (*.safetensors)")
+            ),
+            translate(
+                "SatDiFuser", "The model file. A copy is kept in your model store, so that it can be used by name."
+            ),
+        )
+        self.add(
+            QgsProcessingParameterFileDestination(
+                self.REPORT,
+                translate("SatDiFuser", "Report"),
+                translate("SatDiFuser", "Report (*.html)"),
+                optional=True,
+                createByDefault=True,
+            ),
+            translate("SatDiFuser", "A page that says how good the model is, for which class, and how it was made."),
+        )
+        for name, description in (
+            ("MIOU", translate("SatDiFuser", "Mean intersection over union")),
+            ("MACRO_F1", translate("SatDiFuser", "Mean F1")),
+            ("OVERALL_ACCURACY", translate("SatDiFuser", "Overall accuracy")),
+            ("CLASS_COUNT", translate("SatDiFuser", "Number of classes")),
+        ):
+            self.addOutput(QgsProcessingOutputNumber(name, description))
+        self.addOutput(QgsProcessingOutputString("MODEL_NAME", translate("SatDiFuser", "Name of the model")))
+        self.addOutput(QgsProcessingOutputString("DEVICE_USED", translate("SatDiFuser", "Device used")))
+
+    def request(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
+    ) -> TrainSegmentationRequest:
+        image, path = self.raster_layer(parameters, self.INPUT, context)
+        more, more_paths = self._raster_list(parameters, self.MORE_INPUTS, context)
+        rasters, raster_paths = self._raster_list(parameters, self.LABEL_RASTERS, context)
+        self._check_own_labels((path, *more_paths), raster_paths)
+        layer, labels, field = self._labels(parameters, context, [image, *more])
+        self._check_any_labels(labels, raster_paths)
+        scaling = self.parameterAsEnum(parameters, self.SCALING, context)
+        return TrainSegmentationRequest(
+            input=path,
+            model=outputs[self.MODEL],
+            labels=labels,
+            class_field=field,
+            label_rasters=raster_paths,
+            more_inputs=more_paths,
+            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image, BANDS_WANTED),
+            scaling=scaling,
+            divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == 3 else 0.0,
+            backbone=find_backbone(self.parameterAsString(parameters, self.BACKBONE, context), self.BACKBONE),
+            fusion=self.parameterAsEnum(parameters, self.FUSION, context),
+            head=self.parameterAsEnum(parameters, self.HEAD, context),
+            extraction=self.parameterAsEnum(parameters, self.EXTRACTION, context),
+            timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.TIMESTEPS),
+            spectral=self.parameterAsBool(parameters, self.SPECTRAL, context),
+            epochs=self.parameterAsInt(parameters, self.EPOCHS, context),
+            validation=self.parameterAsDouble(parameters, self.VALIDATION, context),
+            seed=self.parameterAsInt(parameters, self.SEED, context),
+            device=self.parameterAsEnum(parameters, self.DEVICE, context),
+            name=_model_name(outputs[self.MODEL], image.name()),
+            styles=_styles(layer, field, rasters),
+            report=outputs[self.REPORT],
+        )
+
+    def _labels(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, images: List[QgsRasterLayer]
+    ) -> Tuple[Optional[QgsVectorLayer], str, str]:
+        """The vector labels as layer, source and class field; (None, "", "") where there are none."""
+        value = parameters.get(self.LABELS)
+        reference = layer_reference(value)
+        if reference in (None, ""):
+            return None, "", ""
+        layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
+        field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
+        if layer is not None:
+            values.check_field(field, self.CLASS_FIELD, layer.name(), layer.fields().names())
+        source = self.parameterAsSource(parameters, self.LABELS, context)
+        labels = self.sources.vector(layer, source, self.LABELS, value, field, context)
+        check_overlap(layer, self.LABELS, images, context)
+        return layer, labels, field
+
+    def _raster_list(
+        self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> Tuple[List[QgsRasterLayer], Tuple[str, ...]]:
+        """The layers of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
+        value = parameters.get(name)
+        items = value if isinstance(value, (list, tuple)) else [item for item in str(value or "").split(";") if item]
+        layers = []
+        for item in items:
+            layer = item if isinstance(item, QgsRasterLayer) else None
+            if layer is None:
+                layer = QgsProcessingUtils.mapLayerFromString(str(item), context)
+            layers.append(layer if isinstance(layer, QgsRasterLayer) else None)
+        return layers, tuple(self.sources.raster(layer, name, item) for layer, item in zip(layers, items))
+
+    def _check_own_labels(self, images: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
+        for path in label_rasters:
+            if path in images:
+                raise ValueError(
+                    translate(
+                        "SatDiFuser",
+                        "{name}: {path} is an image to learn from and cannot be its own labels. Choose a raster of class "
+                        ""
+                        "codes.",
+                    ).format(name=self.LABEL_RASTERS, path=path)
+                )
+
+    def _check_any_labels(self, labels: str, label_rasters: Tuple[str, ...]) -> None:
+        if not labels and not label_rasters:
+            raise ValueError(
+                translate(
+                    "SatDiFuser",
+                    "There are no labels. Choose a vector layer as {labels} and its class field as {field}, or rasters "
+                    "of "
+                    "class codes as {rasters}.",
+                ).format(labels=self.LABELS, field=self.CLASS_FIELD, rasters=self.LABEL_RASTERS)
+            )
+
+
+def _model_name(target: str, image: str) -> str:
+    """The name in the model: that of its file, that of the image where the file is temporary."""
+    if not target or Path(QgsProcessingUtils.tempFolder()) in Path(target).parents:
+        return image
+    return Path(target).stem
+
+
+def _styles(layer: Optional[QgsVectorLayer], field: str, rasters: List[QgsRasterLayer]) -> Tuple[StyledClass, ...]:
+    return styles_of_field(layer, field) or styles_of_raster(rasters[0] if rasters else None)

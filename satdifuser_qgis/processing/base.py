@@ -1,0 +1,262 @@
+"""The whole life of an algorithm that the engine runs: check, prepare, run, dress the outputs.
+
+A subclass says what the Toolbox shows (names, parameters, help) and makes a request of the parameters. It never
+sees a process.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFileDestination,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSettings,
+)
+from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from ..protocol.errors import EngineError
+from ..runtime.environment.locate import Engine, locate
+from ..runtime.process import RunResult, run
+from ..styling.looks import Look, LookInProject
+from . import about
+from .sources import Sources
+from .targets import check_targets
+from .unknown_parameters import refusal
+
+translate = QCoreApplication.translate
+
+ENGINE_SETTING = "satdifuser/enginePython"
+
+# Ids are public and never change.
+GROUPS = {
+    "landcover": QT_TRANSLATE_NOOP("SatDiFuser", "Land cover"),
+    "features": QT_TRANSLATE_NOOP("SatDiFuser", "Features"),
+    "sampling": QT_TRANSLATE_NOOP("SatDiFuser", "Sampling"),
+    "setup": QT_TRANSLATE_NOOP("SatDiFuser", "Set-up"),
+}
+
+# QGIS keeps a bare pointer to a layer post-processor: without a reference here Python deletes it before its turn.
+_LIVING: Dict[str, LookInProject] = {}
+
+
+class EngineAlgorithm(QgsProcessingAlgorithm):
+    """Base of every entry of the Toolbox."""
+
+    NAME = ""
+    GROUP = "landcover"
+    ICON = "satdifuser"
+    TITLE = ""
+    SHORT = ""
+    HELP = ""
+    # Words that people search, in the user's language; English is added.
+    TAGS = ""
+    NEEDS_ENGINE = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources = Sources()
+        self.engine: Optional[Engine] = None
+        self.engine_problem = ""
+        self._request: Any = None
+        self._layer_names: Dict[str, str] = {}
+        self._results: Dict[str, Any] = {}
+
+    # What a subclass says
+
+    def request(self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]) -> Any:
+        """The request of the protocol. ``outputs`` has a path ("" while checking) for every destination.
+
+        Raises ValueError that names the parameter, its value and the way out.
+        """
+        raise NotImplementedError
+
+    def tidied(self, parameters: Dict[str, Any]) -> Dict[str, Any]:
+        """Parameters in the form QGIS's own check expects. May raise ValueError."""
+        return parameters
+
+    def layer_names(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
+        """Names of layers in the project, by output."""
+        return {}
+
+    def looks(self) -> Dict[str, Look]:
+        """Styles by output. May raise ValueError."""
+        return {}
+
+    # What QGIS asks
+
+    def createInstance(self) -> EngineAlgorithm:
+        return type(self)()
+
+    def name(self) -> str:
+        return self.NAME
+
+    def displayName(self) -> str:
+        return translate("SatDiFuser", self.TITLE)
+
+    def group(self) -> str:
+        return translate("SatDiFuser", GROUPS[self.GROUP])
+
+    def groupId(self) -> str:
+        return self.GROUP
+
+    def icon(self) -> QIcon:
+        return about.icon(self.ICON)
+
+    def svgIconPath(self) -> str:
+        return about.icon_path(self.ICON)
+
+    def shortDescription(self) -> str:
+        return translate("SatDiFuser", self.SHORT)
+
+    def tags(self) -> List[str]:
+        words = [*self.TAGS.split(","), *translate("SatDiFuser", self.TAGS).split(",")]
+        return list(dict.fromkeys(word.strip() for word in words))
+
+    def helpUrl(self) -> str:
+        return "https://github.com/satdifuser/satdifuser_qgis"
+
+    def shortHelpString(self) -> str:
+        parts = [f"<p>{translate('SatDiFuser', self.HELP)}</p>"]
+        for definition in self.parameterDefinitions():
+            parts.append(f"<h3>{definition.description()}</h3><p>{definition.help()}</p>")
+        return "<html><body>" + "\n".join(parts) + "</body></html>"
+
+    def add(self, parameter: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False) -> None:
+        """Adds a parameter with its help; rarely used ones fold away under "Advanced"."""
+        parameter.setHelp(help_text)
+        if advanced:
+            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.addParameter(parameter)
+
+    # The life of a run
+
+    def checkParameterValues(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Tuple[bool, str]:
+        problem = refusal(parameters, (definition.name() for definition in self.parameterDefinitions()))
+        if problem:
+            return False, problem
+        try:
+            fine, problem = super().checkParameterValues(self.tidied(parameters), context)
+            if fine:
+                self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
+        except ValueError as error:
+            return False, str(error)
+        return fine, problem
+
+    def prepareAlgorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        self.engine = self._located()
+        try:
+            targets = self._targets(parameters, context)
+            self._request = self._make_request(parameters, context, targets)
+            project = context.project() or QgsProject.instance()
+            check_targets(targets, self._endings(), self.sources.files, project)
+            for warning in self.sources.warnings:
+                feedback.pushWarning(warning)
+            self.sources.export(feedback)
+        except ValueError as error:
+            raise QgsProcessingException(str(error)) from error
+        self._layer_names = self.layer_names(parameters, context)
+        return True
+
+    def processAlgorithm(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Dict[str, Any]:
+        self._results = self.run_engine(feedback)
+        return self._results
+
+    def run_engine(self, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
+        """Outputs and figures of the engine by the names that the algorithm declares."""
+        answer = self.ask_engine(feedback)
+        found = {name.upper(): value for part in (answer.outputs, answer.values) for name, value in part.items()}
+        declared = {definition.name() for definition in self.outputDefinitions()}
+        return {name: value for name, value in found.items() if name in declared}
+
+    def ask_engine(self, feedback: QgsProcessingFeedback) -> RunResult:
+        """Runs the request. A failure is a QgsProcessingException: `return {}` would count as success."""
+        try:
+            return run(self._request, feedback, self.engine)
+        except EngineError as error:
+            raise QgsProcessingException(str(error)) from error
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
+        try:
+            looks = self.looks()
+        except ValueError as error:
+            feedback.pushWarning(str(error))
+            looks = {}
+        for name, path in self._results.items():
+            if name in looks:
+                problem = looks[name].save(path)
+                if problem:
+                    feedback.pushWarning(
+                        translate("SatDiFuser", "The style was not saved: {problem}").format(problem=problem)
+                    )
+            if name in self._destinations() and context.willLoadLayerOnCompletion(path):
+                self._dress_in_project(name, path, looks.get(name), context)
+        return {}
+
+    def _dress_in_project(self, name: str, path: str, look: Optional[Look], context: QgsProcessingContext) -> None:
+        details = context.layerToLoadOnCompletionDetails(path)
+        if name in self._layer_names:
+            details.name = self._layer_names[name]
+        if look is not None:
+            _LIVING[path] = LookInProject(look)
+            details.setPostProcessor(_LIVING[path])
+
+    # Steps
+
+    def _located(self) -> Optional[Engine]:
+        try:
+            return locate(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
+        except EngineError as error:
+            if self.NEEDS_ENGINE:
+                raise QgsProcessingException(str(error)) from error
+            self.engine_problem = str(error)
+            return None
+
+    def _make_request(
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
+    ) -> Any:
+        self.sources = Sources()
+        return self.request(parameters, context, outputs)
+
+    def _destinations(self) -> Dict[str, QgsProcessingParameterDefinition]:
+        return {definition.name(): definition for definition in self.destinationParameterDefinitions()}
+
+    def _targets(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
+        return {
+            name: self._target(definition, parameters, context) for name, definition in self._destinations().items()
+        }
+
+    def _target(
+        self, definition: QgsProcessingParameterDefinition, parameters: Dict[str, Any], context: QgsProcessingContext
+    ) -> str:
+        optional = bool(definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+        if optional and parameters.get(definition.name()) in (None, ""):
+            return ""
+        if isinstance(definition, QgsProcessingParameterFileDestination):
+            return str(self.parameterAsFileOutput(parameters, definition.name(), context))
+        return str(self.parameterAsOutputLayer(parameters, definition.name(), context))
+
+    def _endings(self) -> Dict[str, List[str]]:
+        return {
+            name: [f".{ending}" for ending in definition.fileFilter().partition("*.")[2].rstrip(")").split(" *.")]
+            for name, definition in self._destinations().items()
+            if isinstance(definition, QgsProcessingParameterFileDestination)
+        }
+
+    def raster_layer(
+        self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> Tuple[QgsRasterLayer, str]:
+        """A raster parameter as layer and as path for the engine. Raises ValueError where it has no path."""
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        return layer, self.sources.raster(layer, name, parameters.get(name))

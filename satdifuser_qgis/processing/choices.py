@@ -1,0 +1,60 @@
+"""Labels of enumerations, in the order of `protocol.choices`: append only, 0 is automatic."""
+
+from __future__ import annotations
+
+from typing import List
+
+from qgis.core import QgsProcessingParameterEnum
+from qgis.PyQt.QtCore import QCoreApplication
+
+translate = QCoreApplication.translate
+
+
+def scaling() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic (validation chooses constants or percentiles)"),
+        translate("SatDiFuser", "Constants of the training images"),
+        translate("SatDiFuser", "Percentiles of each image"),
+        translate("SatDiFuser", "Divide by a number"),
+        translate("SatDiFuser", "As is (values are from -1 to 1)"),
+    ]
+
+
+def fusion() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic"),
+        translate("SatDiFuser", "Global weights"),
+        translate("SatDiFuser", "Localized weights"),
+        translate("SatDiFuser", "Mixture of experts"),
+    ]
+
+
+def head() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic"),
+        translate("SatDiFuser", "Light (per pixel)"),
+        translate("SatDiFuser", "UPerNet"),
+    ]
+
+
+def extraction() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic"),
+        translate("SatDiFuser", "Noised (one step for each time)"),
+        translate("SatDiFuser", "Inversion (a chain of steps)"),
+        translate("SatDiFuser", "Clean (no noise)"),
+    ]
+
+
+def device() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic"),
+        translate("SatDiFuser", "CPU"),
+        translate("SatDiFuser", "CUDA (NVIDIA)"),
+        translate("SatDiFuser", "MPS (Apple)"),
+    ]
+
+
+def enum(name: str, description: str, labels: List[str]) -> QgsProcessingParameterEnum:
+    """An enumeration whose first choice, automatic, is the default."""
+    return QgsProcessingParameterEnum(name, description, options=labels, defaultValue=0)

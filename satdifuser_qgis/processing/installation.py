@@ -1,0 +1,70 @@
+"""What QGIS's side knows about the installation, as lines of "name: value" that are safe to paste."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import List, Optional
+
+from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
+
+from .. import compat
+from ..protocol import folders
+from ..runtime.environment.locate import MARKER, Engine
+from . import about, models
+
+LOG_TAIL_LINES = 6
+
+
+def without_home(text: str) -> str:
+    """The user's folder as ``~``: names of people do not belong into a report."""
+    home = str(Path.home())
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+def plugin_lines() -> List[str]:
+    """Versions on QGIS's side of the fence."""
+    return [
+        f"SatDiFuser: {about.version()}",
+        f"QGIS: {compat.qgis_version()}, Qt {QT_VERSION_STR}, PyQt {PYQT_VERSION_STR}",
+        f"Python of QGIS: {platform.python_version()}",
+        f"System: {platform.platform()}, {platform.machine()}",
+    ]
+
+
+def engine_lines(engine: Optional[Engine], problem: str) -> List[str]:
+    """Where the engine is and who says so, or why there is none."""
+    if engine is None:
+        return [f"Engine: none. {problem}"]
+    marker = engine.python.parent.parent / MARKER
+    state = "complete" if marker.is_file() else "not made by the plugin"
+    return [f"Engine: {engine.python} (from {engine.origin}; {state})"]
+
+
+def folder_lines() -> List[str]:
+    """The folders that the plugin owns, and the models that go by name."""
+    names = models.known_models()
+    return [
+        f"Models: {len(names)} in {folders.model_store()}" + (f": {', '.join(names)}" if names else ""),
+        f"Runs and logs: {folders.runs()}",
+    ]
+
+
+def last_error_lines() -> List[str]:
+    """The newest failed run: the failure and where its log is."""
+    for log in _logs_newest_first():
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        failed = [index for index, line in enumerate(lines) if " failed (" in line]
+        if failed:
+            return [f"Last error: {log}", *(f"    {line.strip()}" for line in lines[failed[-1] :][:LOG_TAIL_LINES])]
+    return ["Last error: none"]
+
+
+def _logs_newest_first() -> List[Path]:
+    found = []
+    for log in folders.runs().glob("*/run.log"):
+        try:
+            found.append((log.stat().st_mtime, log))
+        except OSError:  # removed by another QGIS at this moment
+            continue
+    return [log for _, log in sorted(found, reverse=True)]

@@ -1,0 +1,118 @@
+"""Refusal of output files, before any computing: open in the project, an input, a container with other tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence
+
+from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry
+from qgis.PyQt.QtCore import QCoreApplication
+
+translate = QCoreApplication.translate
+
+CONTAINERS = (".gpkg", ".sqlite", ".gdb")
+# Tables that QGIS itself keeps in a GeoPackage.
+HOUSEKEEPING = ("layer_styles", "qgis_projects")
+
+
+def check_targets(
+    targets: Mapping[str, str],
+    endings: Mapping[str, Sequence[str]],
+    inputs: Mapping[str, Iterable[str]],
+    project: Optional[QgsProject],
+) -> None:
+    """Raises ValueError for the first target that must not be written. Empty targets are not written.
+
+    ``endings`` are the file name endings allowed for an output; ``inputs`` the files that the run reads.
+    """
+    seen: Dict[str, str] = {}
+    for name, path in targets.items():
+        if not path:
+            continue
+        _check_ending(name, path, endings.get(name, ()))
+        place = _place(path)
+        if place in seen:
+            raise ValueError(
+                translate("SatDiFuser", "{name} and {other} are the same file, {path}. Give one another name.").format(
+                    name=seen[place], other=name, path=path
+                )
+            )
+        seen[place] = name
+        _check_inputs(name, path, inputs)
+        _check_project(name, path, project)
+        _check_container(name, path)
+        _check_folder(name, path)
+
+
+def _check_ending(name: str, path: str, allowed: Sequence[str]) -> None:
+    if allowed and not path.lower().endswith(tuple(allowed)):
+        raise ValueError(
+            translate(
+                "SatDiFuser", "{name}: {path} cannot be written in that format. Let its name end in {endings}."
+            ).format(name=name, path=path, endings=", ".join(allowed))
+        )
+
+
+def _check_inputs(name: str, path: str, inputs: Mapping[str, Iterable[str]]) -> None:
+    for source, files in inputs.items():
+        if any(_place(file) == _place(path) for file in files):
+            raise ValueError(
+                translate(
+                    "SatDiFuser",
+                    "{name}: {path} is also read as {source} and would be overwritten. Choose another file.",
+                ).format(name=name, path=path, source=source)
+            )
+
+
+def _check_project(name: str, path: str, project: Optional[QgsProject]) -> None:
+    for layer in project.mapLayers().values() if project is not None else ():
+        if any(_place(file) == _place(path) for file in layer_files(layer)):
+            raise ValueError(
+                translate(
+                    "SatDiFuser",
+                    '{name}: {path} is open in the project as "{layer}". Remove that layer first, or choose another '
+                    "file.",
+                ).format(name=name, path=path, layer=layer.name())
+            )
+
+
+def _check_container(name: str, path: str) -> None:
+    if not path.lower().endswith(CONTAINERS) or not os.path.exists(path):
+        return
+    tables = tables_in(path)
+    if tables not in ([], [Path(path).stem]):
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                "{name}: {path} already holds {tables}, which would be lost. Choose a new file.",
+            ).format(name=name, path=path, tables=", ".join(tables))
+        )
+
+
+def _check_folder(name: str, path: str) -> None:
+    folder = Path(path).absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(
+            translate("SatDiFuser", "{name}: {folder} cannot be written to. Choose another folder.").format(
+                name=name, folder=folder
+            )
+        )
+
+
+def tables_in(path: str) -> List[str]:
+    """Names of the tables of a container, without what QGIS keeps there for itself."""
+    details = QgsProviderRegistry.instance().querySublayers(path)
+    return sorted({item.name() for item in details} - set(HOUSEKEEPING))
+
+
+def layer_files(layer: QgsMapLayer) -> List[str]:
+    """The file behind a layer, as a list of none or one."""
+    path = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path")
+    return [str(path)] if path else []
+
+
+def _place(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))

@@ -1,0 +1,118 @@
+"""Parameter values as the user typed them: bands, model times, field names, extents."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, Iterable, Optional, Tuple
+
+from qgis.core import QgsRasterLayer, QgsRectangle
+from qgis.PyQt.QtCore import QCoreApplication
+
+translate = QCoreApplication.translate
+
+Extent = Tuple[float, float, float, float]
+
+
+def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:
+    """Whole numbers from a list, a single number or a text like "3, 2, 1"; nothing gives (). Raises ValueError.
+
+    QGIS reads "3,2,1" of a command line as [0], so bands are never asked of `parameterAsInts`.
+    """
+    if value is None:
+        return ()
+    items = value if isinstance(value, (list, tuple)) else [value]
+    words = [word for item in items for word in re.split(r"[\s,;]+", str(item)) if word]
+    numbers = []
+    for word in words:
+        if not re.fullmatch(r"[+-]?\d+", word):
+            raise ValueError(
+                translate(
+                    "SatDiFuser", '{name}: "{word}" is no whole number. Write numbers with commas, like 1, 2, 3.'
+                ).format(name=name, word=word)
+            )
+        numbers.append(int(word))
+    return tuple(numbers)
+
+
+def bands(value: Any, name: str, layer: QgsRasterLayer, wanted: int = 0) -> Tuple[int, ...]:
+    """1-based bands of ``layer`` in the user's order; () means automatic. Raises ValueError.
+
+    ``wanted`` is how many there must be, 0 for any number.
+    """
+    chosen = whole_numbers(value, name)
+    for band in chosen:
+        if not 1 <= band <= layer.bandCount():
+            raise ValueError(
+                translate(
+                    "SatDiFuser",
+                    '{name}: band {band} is chosen but "{layer}" has {count}. Choose from 1 to {count}, or leave it '
+                    "empty.",
+                ).format(name=name, band=band, layer=layer.name(), count=layer.bandCount())
+            )
+    if chosen and wanted and len(chosen) != wanted:
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                "{name}: {count} bands are chosen ({bands}) but {wanted} are needed, in the order red, green, blue. "
+                "Choose {wanted}, or leave it empty.",
+            ).format(name=name, count=len(chosen), bands=", ".join(map(str, chosen)), wanted=wanted)
+        )
+    return chosen
+
+
+def closest(word: str, known: Iterable[str]) -> Optional[str]:
+    """The known word that was probably meant, None where nothing is near. Case does not matter."""
+    by_lower = {item.lower(): item for item in known}
+    found = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def check_field(field: str, name: str, layer_name: str, fields: Iterable[str]) -> None:
+    """Raises ValueError where a layer has no such field, with the one that was probably meant."""
+    known = list(fields)
+    if not field:
+        raise ValueError(
+            translate(
+                "SatDiFuser", '{name} is empty. Choose the field of "{layer}" that holds the class: {fields}.'
+            ).format(name=name, layer=layer_name, fields=", ".join(known))
+        )
+    if field not in known:
+        meant = closest(field, known)
+        hint = translate("SatDiFuser", 'Did you mean "{meant}"?').format(meant=meant) if meant else ""
+        raise ValueError(
+            translate("SatDiFuser", '{name}: "{layer}" has no field "{field}". Its fields are {fields}. {hint}')
+            .format(name=name, layer=layer_name, field=field, fields=", ".join(known), hint=hint)
+            .strip()
+        )
+
+
+def extent(given: QgsRectangle, name: str, layer: QgsRasterLayer) -> Extent:
+    """xmin, ymin, xmax, ymax in the raster's CRS. Raises ValueError where it is empty or misses the raster."""
+    shown = ", ".join(f"{value:g}" for value in _corners(given))
+    if given.isNull() or given.isEmpty() or not given.isFinite():
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                "{name}: the extent ({shown}) is empty. Draw a rectangle, or leave it empty for the whole.",
+            ).format(name=name, shown=shown)
+        )
+    if not given.intersects(layer.extent()):
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                '{name}: the extent ({shown}) does not touch "{layer}" ({whole}), both as xmin, ymin, xmax, ymax in '
+                "the "
+                "raster's CRS. Choose an extent inside it, or leave it empty for the whole.",
+            ).format(
+                name=name,
+                shown=shown,
+                layer=layer.name(),
+                whole=", ".join(f"{value:g}" for value in _corners(layer.extent())),
+            )
+        )
+    return _corners(given)
+
+
+def _corners(rectangle: QgsRectangle) -> Extent:
+    return rectangle.xMinimum(), rectangle.yMinimum(), rectangle.xMaximum(), rectangle.yMaximum()

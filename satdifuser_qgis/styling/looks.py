@@ -1,0 +1,119 @@
+"""How our outputs look: a renderer for each kind of output, set on a layer, saved with the file.
+
+A style lies beside rasters and plain vector files (``.qml``, which QGIS reads whenever the file is opened) and
+inside GeoPackages, so that maps made headless look the same as those made in the window.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsColorRampShader,
+    QgsFillSymbol,
+    QgsMapLayer,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRendererCategory,
+    QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from .. import compat
+from ..protocol.classes import LandCoverClass
+
+CLASS_FIELD = "class"
+# Viridis at 0, 1/4 … 1: even steps to the eye, also without colour.
+SHARE_COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+
+
+class Look:
+    """The style of one output."""
+
+    def apply(self, layer: QgsMapLayer) -> None:
+        """Sets the renderer of ``layer``."""
+        raise NotImplementedError
+
+    def open(self, path: str) -> QgsMapLayer:
+        """A layer on the file, to be styled."""
+        return QgsRasterLayer(path, "styled")
+
+    def save(self, path: str) -> str:
+        """Styles the file at ``path`` for whoever opens it. Returns what went wrong, "" where nothing did."""
+        layer = self.open(path)
+        if not layer.isValid():
+            return f"{path} cannot be opened"
+        self.apply(layer)
+        if path.lower().endswith(".gpkg"):
+            return compat.save_style_in_database(layer, "land cover")
+        return "" if compat.save_style_beside(layer, path) else f"no .qml could be written beside {path}"
+
+
+class ClassMap(Look):
+    """A class raster: its classes with their names and colours, in legend order."""
+
+    def __init__(self, classes: Sequence[LandCoverClass]) -> None:
+        self.classes = tuple(classes)
+
+    def apply(self, layer: QgsMapLayer) -> None:
+        entries = [QgsPalettedRasterRenderer.Class(c.code, QColor(c.color), c.name) for c in self.classes]
+        layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
+
+
+class ClassPolygons(Look):
+    """Polygons with the field ``class``, filled with the colours of the map, without outlines."""
+
+    def __init__(self, classes: Sequence[LandCoverClass]) -> None:
+        self.classes = tuple(classes)
+
+    def open(self, path: str) -> QgsMapLayer:
+        return QgsVectorLayer(path, "styled", "ogr")
+
+    def apply(self, layer: QgsMapLayer) -> None:
+        categories = [QgsRendererCategory(c.code, self._symbol(c), c.name) for c in self.classes]
+        layer.setRenderer(QgsCategorizedSymbolRenderer(CLASS_FIELD, categories))
+
+    def _symbol(self, land_cover: LandCoverClass) -> QgsFillSymbol:
+        # An outline of the same colour closes the hairlines that antialiasing leaves between neighbours.
+        return QgsFillSymbol.createSimple(
+            {"color": land_cover.color, "outline_color": land_cover.color, "outline_width": "0.1"}
+        )
+
+
+class Share(Look):
+    """Values from 0 to 1 of one band, dark to bright: entropy, the probability of a class."""
+
+    def apply(self, layer: QgsMapLayer) -> None:
+        last = len(SHARE_COLORS) - 1
+        ramp = QgsColorRampShader(0.0, 1.0)
+        ramp.setColorRampType(QgsColorRampShader.Type.Interpolated)
+        ramp.setColorRampItemList(
+            [QgsColorRampShader.ColorRampItem(i / last, QColor(c), f"{i / last:g}") for i, c in enumerate(SHARE_COLORS)]
+        )
+        shader = QgsRasterShader(0.0, 1.0)
+        shader.setRasterShaderFunction(ramp)
+        renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
+        renderer.setClassificationMin(0.0)
+        renderer.setClassificationMax(1.0)
+        layer.setRenderer(renderer)
+
+
+class LookInProject(QgsProcessingLayerPostProcessorInterface):
+    """Gives a layer its look when Processing adds it to the project (never called headless)."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+
+    def postProcessLayer(  # noqa: N802 (QGIS name)
+        self, layer: Optional[QgsMapLayer], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        if layer is not None and layer.isValid():
+            self.look.apply(layer)
+            layer.triggerRepaint()
