@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Optional, Type
@@ -40,7 +41,7 @@ class Outputs:
         for target, part in self._parts.items():
             if part == target or not part.exists():
                 continue
-            for side in part.parent.glob(f"{part.name}.*"):
+            for side in part.parent.glob(f"{escape(part.name)}.*"):
                 os.replace(side, target.with_name(target.name + side.name[len(part.name) :]))
             os.replace(part, target)
         self.discard()
@@ -49,7 +50,8 @@ class Outputs:
         """Removes every part that is still there, with the side files GDAL may have left."""
         # a copy: the thread that finds the parent dead comes here while the task may still add parts
         for part in list(self._parts.values()):
-            for path in (part, *part.parent.glob(f"{part.name}.*"), *part.parent.glob(f"{part.name}-*")):
+            name = escape(part.name)
+            for path in (part, *part.parent.glob(f"{name}.*"), *part.parent.glob(f"{name}-*")):
                 path.unlink(missing_ok=True)
         self._parts.clear()
 

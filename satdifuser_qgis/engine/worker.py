@@ -81,6 +81,8 @@ def execute(request: Any, reporter: Reporter, outputs: Outputs) -> Result:
         task = importlib.import_module(f"{__package__}.tasks.{request.TASK}")
         result: Result = task.run(request, reporter, outputs)
         reporter.check()
+        # what cannot be told (NaN) is a fault of the task, and must not leave outputs behind
+        events.encode("finished", outputs.run_id, outputs=result.outputs, values=result.values)
         outputs.commit()
     return result
 

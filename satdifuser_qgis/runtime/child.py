@@ -9,7 +9,7 @@ import subprocess  # nosec B404
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Sequence
 
 # What QGIS, its launcher or the user's shell put into the environment (PROJ_LIB, GDAL_DATA, LD_LIBRARY_PATH,
 # PYTHONHOME) breaks the engine's own libraries, so only what is named here gets through.
@@ -88,3 +88,31 @@ def _taskkill(pid: int) -> None:
     subprocess.run(  # nosec B603
         command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **start_options()
     )
+
+
+class Answer(NamedTuple):
+    """How a short child process ended: exit code and what it wrote."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def ask(command: Sequence[str], timeout_s: float) -> Answer:
+    """Runs a short command out of sight. Raises OSError where it cannot start, TimeoutError where it hangs."""
+    # no shell; commands are built by this package from paths that the user or the system named
+    process = subprocess.Popen(  # nosec B603
+        list(command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(os.environ),
+        **start_options(),
+    )
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"no answer within {timeout_s:g} seconds") from None
+        finally:
+            end_tree(process)
+    return Answer(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))

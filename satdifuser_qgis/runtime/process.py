@@ -122,7 +122,7 @@ class _Worker:
         self._started = False
         self._process = _start(folder, engine)
         self._reader = EventReader(cast(IO[bytes], self._process.stdout), folder.run_id, folder.log.write)
-        self._stderr = TailReader(cast(IO[bytes], self._process.stderr), folder.log.write)
+        self._stderr = TailReader(cast(IO[bytes], self._process.stderr), self._note_stderr)
 
     def result(self, feedback: Feedback, patience: Patience) -> RunResult:
         """Follows the process to its end, which comes in any case."""
@@ -159,6 +159,9 @@ class _Worker:
                 raise EngineError("cancelled", "Cancelled.", detail="The engine did not answer and was ended.")
             if ended_at is None:
                 patience.look()
+
+    def _note_stderr(self, line: str) -> None:
+        self._folder.log.write(f"stderr: {line}")
 
     def _note(self, event: Dict[str, Any]) -> None:
         kind = event["event"]

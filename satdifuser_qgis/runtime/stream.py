@@ -81,7 +81,7 @@ class EventReader:
 
 
 class TailReader:
-    """A child's stderr: every line to ``log``, the last ones kept."""
+    """Text lines of a child: every line to ``log``, the last ones kept."""
 
     def __init__(self, stream: IO[bytes], log: Callable[[str], None]) -> None:
         self._stream, self._log = stream, log
@@ -97,4 +97,4 @@ class TailReader:
         for line in lines(self._stream, limit=10_000):
             text = line.decode("utf-8", "replace").rstrip("\r")
             self._tail.append(text[:TAIL_CHARACTERS])
-            self._log(f"stderr: {text}")
+            self._log(text)
