@@ -117,7 +117,7 @@ class BestSingleStream:
         folder.mkdir(parents=True, exist_ok=True)
         method = Ours(replace(self.settings, work=folder), "global", self.scaling, (stream,), (time,))
         method.learn(labelled)
-        self.tried.append({**candidate, "validation_miou": method.values["MIOU"]})
+        self.tried.append({**candidate, "validation_miou": method.values["miou"]})
 
     def _best(self) -> dict[str, Any]:
         return max(self.tried, key=lambda candidate: candidate["validation_miou"])

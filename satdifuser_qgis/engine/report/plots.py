@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 430.0, 230.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 12.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 22.0, 12.0, 34.0
+LETTER_PX = 6.4
 Curve = tuple[str, str, Sequence["float | None"]]
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -90,6 +91,11 @@ def ticks(largest: float, about: int) -> tuple[float, ...]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in _STEPS if factor * power >= rough * 0.999)
     return tuple(round(step * i, 10) for i in range(math.ceil(largest / step - 1e-9) + 1))
+
+
+def text_px(text: str) -> float:
+    """About how wide a word of the pictures' small print is, in picture units."""
+    return len(text) * LETTER_PX
 
 
 def tint(share: float, rgb: tuple[int, int, int]) -> str:

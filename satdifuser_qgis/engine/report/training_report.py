@@ -10,7 +10,7 @@ import jinja2
 
 from ...protocol import folders
 from ...protocol.classes import LandCoverClass
-from .plots import Chart, Curve, chart, ink_on, tint
+from .plots import Chart, Curve, chart, ink_on, text_px, tint
 from .scores import Counts, score
 from .verdict import RULES, judge, miou_range
 
@@ -164,4 +164,5 @@ def _heat(weights: Sequence[FusionWeight]) -> dict[str, Any] | None:
             part = (value or 0.0) / largest
             cells.append({"value": value, "fill": tint(part, WEIGHT_RGB), "ink": ink_on(part)})
         rows.append({"stream": stream, "cells": cells})
-    return {"times": times, "rows": rows, "even": 1 / len(weights)}
+    label_px = round(max(text_px(stream) for stream in streams)) + 16
+    return {"times": times, "rows": rows, "even": 1 / len(weights), "label_px": label_px}
