@@ -80,7 +80,9 @@ class BandWriter:
             self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
 
     def close(self) -> None:
-        """Turns what was written into a COG at ``path``."""
+        """Turns what was written into a COG at ``path``; closing twice is no error."""
+        if self._closed:
+            return
         options: dict[str, Any] = {"resampling": "mode" if self.classes else "average"}
         options |= {"compress": "deflate", "predictor": "yes", "blocksize": _BLOCK, "bigtiff": "if_safer"}
         try:

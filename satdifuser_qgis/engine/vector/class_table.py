@@ -1,0 +1,167 @@
+"""Class tables: which code, name and colour each value of a label source gets, and several sources as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass, default_color
+from satdifuser_qgis.protocol.errors import EngineError
+
+LARGEST_CODE = 65535
+# More different values than this are measurements or names of places, not classes.
+MOST_CLASSES = 255
+Indices = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes of one label source in legend order.
+
+    ``source`` names it in messages. ``made_codes`` says that the codes were counted from 1 because the source
+    has texts, negative numbers or numbers above 65535; such codes may change when sources are merged.
+    """
+
+    source: str
+    classes: tuple[LandCoverClass, ...]
+    made_codes: bool
+
+
+def check_count(source: str, values: int) -> None:
+    """Raises EngineError("bad_input") where a source has too many different values to be classes."""
+    if values > MOST_CLASSES:
+        raise EngineError(
+            "bad_input",
+            f"{source} has {values} different values or more; at most {MOST_CLASSES} classes can be learnt.",
+            "Choose the field or raster that holds classes, or group the values first.",
+        )
+
+
+def text_key(text: str) -> str:
+    """What two spellings of one class have in common: "Water" and "water " are one class."""
+    return " ".join(text.split()).casefold()
+
+
+def number_table(
+    source: str,
+    numbers: Sequence[int],
+    styles: Sequence[StyledClass] = (),
+    names: Mapping[int, str] | None = None,
+    colors: Mapping[int, str] | None = None,
+) -> tuple[ClassTable, dict[int, int]]:
+    """Table of integer labels, and the class index of each number.
+
+    Numbers from 0 to 65535 are codes as they are; otherwise all get codes from 1. ``names`` and ``colors`` are
+    what the source itself says; a style goes before them and gives the order.
+    """
+    check_count(source, len(set(numbers)))
+    styled = {number: style for style in reversed(styles) if (number := _whole(style.value)) is not None}
+    present = set(numbers)
+    ordered = [number for style in styles if (number := _whole(style.value)) in present and number is not None]
+    ordered = list(dict.fromkeys([*ordered, *sorted(present)]))
+    made = any(not 0 <= number <= LARGEST_CODE for number in present)
+    said = [(names or {}).get(number) or str(number) for number in ordered]
+    found = [styled.get(number) for number in ordered]
+    codes = list(range(1, len(ordered) + 1)) if made else ordered
+    classes = _classes(codes, said, found, [(colors or {}).get(number, "") for number in ordered])
+    return ClassTable(source, classes, made), {number: index for index, number in enumerate(ordered)}
+
+
+def text_table(
+    source: str, texts: Mapping[str, str], styles: Sequence[StyledClass] = ()
+) -> tuple[ClassTable, dict[str, int]]:
+    """Table of text labels, and the class index of each key; ``texts`` maps `text_key` to the text to show.
+
+    Codes are counted from 1 in legend order: the style's, then alphabetical.
+    """
+    check_count(source, len(texts))
+    styled = {text_key(style.value): style for style in reversed(styles)}
+    ordered = [text_key(style.value) for style in styles if text_key(style.value) in texts]
+    ordered = list(dict.fromkeys([*ordered, *sorted(texts)]))
+    found = [styled.get(key) for key in ordered]
+    classes = _classes(range(1, len(ordered) + 1), [texts[key] for key in ordered], found, [""] * len(ordered))
+    return ClassTable(source, classes, True), {key: index for index, key in enumerate(ordered)}
+
+
+def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, ...], tuple[Indices, ...]]:
+    """One table for all sources, and for each source the merged index of each of its classes.
+
+    The same name is one class, and so is the same code where the codes are the sources' own. A lookup has one
+    more item than the source has classes, -1, so that ``lookup[index]`` keeps -1 (unlabelled) as it is. Raises
+    EngineError("bad_input") where one code has two names.
+    """
+    merged: list[LandCoverClass] = []
+    places: dict[int, list[int]] = {}
+    # Sources whose codes mean something come first: made-up codes give way to them.
+    order = sorted(range(len(tables)), key=lambda number: tables[number].made_codes)
+    for number in order:
+        places[number] = [_place(merged, entry, tables, number) for entry in tables[number].classes]
+    # Without a style every table ascends by code, and so shall the whole, whichever classes came first.
+    ascending = all(list(codes) == sorted(codes) for codes in ([c.code for c in table.classes] for table in tables))
+    final = sorted(range(len(merged)), key=lambda index: merged[index].code) if ascending else range(len(merged))
+    rank = {old: new for new, old in enumerate(final)}
+    lookups = tuple(
+        np.array([*(rank[index] for index in places[number]), -1], np.int16) for number in range(len(tables))
+    )
+    return tuple(merged[index] for index in final), lookups
+
+
+def _place(merged: list[LandCoverClass], entry: LandCoverClass, tables: Sequence[ClassTable], number: int) -> int:
+    """The index of ``entry`` in ``merged``, where it is added if it is new."""
+    own = len(tables[number].classes) > 0 and not tables[number].made_codes
+    for index, known in enumerate(merged):
+        if _named(entry) and text_key(known.name) == text_key(entry.name):
+            return index
+    for index, known in enumerate(merged):
+        if own and known.code == entry.code:
+            if _named(known) and _named(entry):
+                raise EngineError(
+                    "bad_input",
+                    f'Code {entry.code} is "{known.name}" in one source of labels and "{entry.name}" in '
+                    f"{tables[number].source}.",
+                    "Give the classes the same codes in all sources, or train on one of them.",
+                )
+            merged[index] = known if _named(known) else replace(known, name=entry.name)
+            return index
+    codes, colors = {known.code for known in merged}, {known.color for known in merged}
+    code = entry.code if entry.code not in codes else next(n for n in range(1, LARGEST_CODE + 1) if n not in codes)
+    color = entry.color if entry.color not in colors else _free_color(colors, len(merged))
+    merged.append(LandCoverClass(code, entry.name, color))
+    return len(merged) - 1
+
+
+def _classes(
+    codes: Sequence[int], names: Sequence[str], styles: Sequence[StyledClass | None], colors: Sequence[str]
+) -> tuple[LandCoverClass, ...]:
+    """Classes with the style's name and colour, else the source's own, else the palette's next free colour."""
+    wanted = [style.color.lower() if style else color for style, color in zip(styles, colors, strict=True)]
+    taken = set(wanted)
+    classes = []
+    for index, (code, name, style) in enumerate(zip(codes, names, styles, strict=True)):
+        color = wanted[index] or _free_color(taken, index)
+        taken.add(color)
+        classes.append(LandCoverClass(code, (style.name.strip() if style else "") or name, color))
+    return tuple(classes)
+
+
+def _free_color(taken: set[str], index: int) -> str:
+    """The palette's first colour that is not taken; past the palette's end colours repeat."""
+    candidates = (default_color(i) for i in range(17))
+    return next((color for color in candidates if color not in taken), default_color(index))
+
+
+def _named(entry: LandCoverClass) -> bool:
+    """Whether the name says more than the code."""
+    return entry.name != str(entry.code)
+
+
+def _whole(text: str) -> int | None:
+    """The number in a style's value ("10", "10.0"), None for texts."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None

@@ -1,0 +1,310 @@
+"""Labels drawn as polygons, lines and points: read from a vector layer and burnt onto a raster's pixels."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pyogrio
+import rasterio.features
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import ProjError
+
+from satdifuser_qgis.engine.raster.grid import Grid, Window, same_crs
+from satdifuser_qgis.engine.vector.class_table import ClassTable, Indices, number_table, text_key, text_table
+from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
+from satdifuser_qgis.protocol.errors import EngineError
+
+UNLABELLED = -1
+_POLYGON, _LINE, _POINT = 0, 1, 2
+_KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
+_KIND_NAMES = (("polygon", "polygons"), ("line", "lines"), ("point", "points"))
+_REFUSED = {
+    "OFTDate": "dates",
+    "OFTTime": "times",
+    "OFTDateTime": "dates",
+    "OFTBinary": "binary data",
+    "OFTIntegerList": "lists",
+    "OFTInteger64List": "lists",
+    "OFTRealList": "lists",
+    "OFTStringList": "lists",
+}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Geometries in a raster's CRS in the order in which they are burnt, with kind, class index and tree."""
+
+    geometries: NDArray[np.object_]
+    kinds: NDArray[np.int8]
+    classes: Indices
+    tree: shapely.STRtree
+
+
+@dataclass(frozen=True)
+class VectorLabels:
+    """Geometries with a class each.
+
+    ``table`` has a geometry and ``index``, the class's place in ``classes``; rows are in burning order: large
+    polygons before small ones, then lines, then points, so that what is drawn later wins. ``notes`` are
+    sentences for the log on what was left out, repaired or merged.
+    """
+
+    name: str
+    class_table: ClassTable
+    crs_wkt: str
+    table: geopandas.GeoDataFrame
+    notes: tuple[str, ...] = ()
+    placed: dict[str, Placed] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def classes(self) -> tuple[LandCoverClass, ...]:
+        """The classes in legend order."""
+        return self.class_table.classes
+
+    @property
+    def description(self) -> str:
+        """ "412 polygons, 3 points", for the log."""
+        kinds = Counter(_KINDS[int(kind)] for kind in shapely.get_type_id(self.table.geometry.values))
+        return ", ".join(f"{kinds[kind]} {_KIND_NAMES[kind][kinds[kind] != 1]}" for kind in sorted(kinds))
+
+
+def read_vector_labels(source: str, class_field: str, styles: Sequence[StyledClass] = ()) -> VectorLabels:
+    """Labels from a vector file, ``path`` or ``path|layername=name`` (``layerid=``, ``subset=`` as in QGIS).
+
+    Class codes: whole numbers from 0 to 65535 stay; texts, and sets with other numbers, get codes from 1 in
+    legend order. Texts that differ in case or spaces only are one class. Features without class or geometry
+    are left out and invalid polygons are repaired, with a note. Raises EngineError: bad_input,
+    bad_request (no such field), too_few_labels.
+    """
+    path, options = _split(source)
+    name = str(options.get("layer", "")) or Path(path).stem
+    info, frame = _read(path, options, class_field, name)
+    if len(frame) == 0:
+        raise EngineError("too_few_labels", f'The layer "{name}" has no features.', "Draw some labels first.")
+    title = f'"{name}" (field {class_field})'
+    column = list(info["fields"]).index(class_field)
+    kind, subtype = info["ogr_types"][column], info["ogr_subtypes"][column]
+    table, indices, notes = _class_indices(title, kind, subtype, frame[class_field], styles)
+    geometries, rows, more = _clean(frame.geometry.values)
+    keep = indices[rows] != UNLABELLED
+    if not keep.any():
+        raise EngineError(
+            "too_few_labels", f"{title} has no feature with both a class and a geometry.", "Fill in the class field."
+        )
+    order = _burning_order(geometries[keep])
+    cleaned = {"index": indices[rows][keep][order]}
+    ordered = geopandas.GeoDataFrame(cleaned, geometry=geometries[keep][order], crs=frame.crs)
+    wkt = frame.crs.to_wkt() if frame.crs is not None else ""
+    return VectorLabels(name, table, wkt, ordered, (*notes, *more))
+
+
+def burn(labels: VectorLabels, grid: Grid, window: Window) -> Indices:
+    """(h,w) class index of each pixel of the window, -1 where nothing is drawn.
+
+    A polygon takes the pixels whose centre it covers, a line those that it touches, a point its own. Where
+    polygons overlap the smaller one wins, of equal ones the one drawn later; lines win over polygons and
+    points over both.
+    """
+    placed = _place(labels, grid.crs_wkt)
+    hits = np.sort(placed.tree.query(shapely.Polygon(grid.corners(window)), predicate="intersects"))
+    return _burn(placed, hits, grid, window)
+
+
+def contested(labels: VectorLabels, grid: Grid, window: Window) -> int:
+    """How many pixels of the window are claimed by more than one class."""
+    placed = _place(labels, grid.crs_wkt)
+    hits = np.sort(placed.tree.query(shapely.Polygon(grid.corners(window)), predicate="intersects"))
+    claimed = np.full((window.height, window.width), UNLABELLED, np.int16)
+    several = np.zeros((window.height, window.width), np.bool_)
+    for index in np.unique(placed.classes[hits]):
+        own = _burn(placed, hits[placed.classes[hits] == index], grid, window) != UNLABELLED
+        several |= own & (claimed != UNLABELLED)
+        claimed[own] = index
+    return int(several.sum())
+
+
+def overlaps(labels: VectorLabels, grid: Grid) -> bool:
+    """Whether any label touches the raster."""
+    tree = _place(labels, grid.crs_wkt).tree
+    return bool(tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects").size)
+
+
+def crs_note(labels: VectorLabels, grid: Grid) -> str:
+    """A sentence for the log where labels or raster have no CRS and the other has, else ""."""
+    if bool(labels.crs_wkt) == bool(grid.crs_wkt):
+        return ""
+    lacking, having = ("labels", "raster") if grid.crs_wkt else ("raster", "labels")
+    return f"The {lacking} have no CRS and are taken to be in that of the {having}.".replace(
+        "The raster have no CRS and are", "The raster has no CRS and is"
+    )
+
+
+def _burn(placed: Placed, hits: NDArray[np.intp], grid: Grid, window: Window) -> Indices:
+    burnt = np.full((window.height, window.width), UNLABELLED, np.int16)
+    transform = grid.window_transform(window)
+    for kind in (_POLYGON, _LINE):
+        chosen = hits[placed.kinds[hits] == kind]
+        if chosen.size:
+            shapes = zip(placed.geometries[chosen], placed.classes[chosen].tolist(), strict=True)
+            rasterio.features.rasterize(shapes, out=burnt, transform=transform, all_touched=kind == _LINE)
+    points = hits[placed.kinds[hits] == _POINT]
+    if points.size:
+        xy, owner = shapely.get_coordinates(placed.geometries[points], return_index=True)
+        cols, rows = ~transform @ (xy[:, 0], xy[:, 1])
+        cols, rows = np.floor(cols).astype(np.int64), np.floor(rows).astype(np.int64)
+        inside = (rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)
+        burnt[rows[inside], cols[inside]] = placed.classes[points][owner[inside]]
+    return burnt
+
+
+def _place(labels: VectorLabels, crs_wkt: str) -> Placed:
+    """The labels in a CRS; transformed once for all windows of all rasters that share it."""
+    if crs_wkt not in labels.placed:
+        table = labels.table
+        if labels.crs_wkt and crs_wkt and not same_crs(labels.crs_wkt, crs_wkt):
+            try:
+                table = table.to_crs(crs_wkt)
+            except ProjError as error:
+                raise EngineError(
+                    "bad_input",
+                    f'The labels "{labels.name}" cannot be transformed to the CRS of the raster.',
+                    "Save the layer in the raster's CRS first.",
+                    detail=str(error),
+                ) from error
+        geometries = np.asarray(table.geometry.values, dtype=object)
+        finite = np.isfinite(shapely.bounds(geometries)).all(axis=1)
+        geometries, classes = geometries[finite], labels.table["index"].to_numpy(np.int16)[finite]
+        kinds = np.array([_KINDS[int(kind)] for kind in shapely.get_type_id(geometries)], np.int8)
+        labels.placed[crs_wkt] = Placed(geometries, kinds, classes, shapely.STRtree(geometries))
+    return labels.placed[crs_wkt]
+
+
+def _split(source: str) -> tuple[str, dict[str, Any]]:
+    """Path, and the options of pyogrio that the rest of a QGIS source asks for."""
+    path, *parts = source.split("|")
+    options: dict[str, Any] = {}
+    for part in parts:
+        key, _, value = part.partition("=")
+        if key == "layername":
+            options["layer"] = value
+        elif key == "layerid":
+            options["layer"] = int(value)
+        elif key == "subset":
+            options["where"] = value
+    return path, options
+
+
+def _read(path: str, options: dict[str, Any], class_field: str, name: str) -> tuple[dict[str, Any], Any]:
+    layer = {"layer": options["layer"]} if "layer" in options else {}
+    try:
+        info = pyogrio.read_info(path, **layer)
+        fields = list(info["fields"])
+        if class_field not in fields:
+            close = difflib.get_close_matches(class_field, fields, 1)
+            guess = f'Did you mean "{close[0]}"?' if close else "Choose one of them."
+            listed = ", ".join(fields) or "none"
+            raise EngineError(
+                "bad_request", f'The layer "{name}" has no field "{class_field}"; its fields are: {listed}.', guess
+            )
+        if info["geometry_type"] is None:
+            raise EngineError("bad_input", f'The table "{name}" has no geometries.', "Choose a layer with geometries.")
+        return info, pyogrio.read_dataframe(path, columns=[class_field], force_2d=True, **options)
+    except (DataSourceError, DataLayerError) as error:
+        raise EngineError(
+            "bad_input", f'The labels "{path}" cannot be read.', "Choose another vector layer.", detail=str(error)
+        ) from error
+
+
+def _class_indices(
+    title: str, kind: str, subtype: str, values: Any, styles: Sequence[StyledClass]
+) -> tuple[ClassTable, Indices, list[str]]:
+    """Class table, class index a feature (-1 without class) and notes, from the values of the field."""
+    refused = "yes and no" if subtype == "OFSTBoolean" else _REFUSED.get(kind)
+    if refused:
+        raise EngineError(
+            "bad_input",
+            f"{title} holds {refused}, which are no classes.",
+            "Choose a field of texts or whole numbers; the field calculator makes one.",
+        )
+    present = ~values.isna().to_numpy()
+    if kind == "OFTString":
+        return _from_texts(title, [str(v) if ok else "" for v, ok in zip(values, present, strict=True)], styles)
+    fractions = [value for value in values[present] if float(value) != int(value)]
+    if fractions:
+        raise EngineError(
+            "bad_input",
+            f"{title} holds fractions such as {fractions[0]:g}, which are no classes.",
+            "Choose a field of texts or whole numbers, or group the values first, for example with "
+            "the field calculator's floor().",
+        )
+    numbers = [int(value) if ok else None for value, ok in zip(values, present, strict=True)]
+    table, places = number_table(title, [number for number in numbers if number is not None], styles)
+    indices = np.array([UNLABELLED if number is None else places[number] for number in numbers], np.int16)
+    return table, indices, _without_class(indices)
+
+
+def _from_texts(
+    title: str, texts: Sequence[str], styles: Sequence[StyledClass]
+) -> tuple[ClassTable, Indices, list[str]]:
+    spellings: dict[str, Counter[str]] = {}
+    for text in texts:
+        if text_key(text):
+            spellings.setdefault(text_key(text), Counter())[text.strip()] += 1
+    # The most frequent spelling is shown; of equally frequent ones the first in the alphabet.
+    shown = {key: min(counts, key=lambda text: (-counts[text], text)) for key, counts in spellings.items()}
+    table, places = text_table(title, shown, styles)
+    indices = np.array([places.get(text_key(text), UNLABELLED) for text in texts], np.int16)
+    notes = _without_class(indices)
+    for key, counts in sorted(spellings.items()):
+        others = sorted(set(counts) - {shown[key]})
+        if others:
+            listed = ", ".join(f'"{text}"' for text in others)
+            notes.append(f'{listed} and "{shown[key]}" are taken as one class.')
+    return table, indices, notes
+
+
+def _without_class(indices: Indices) -> list[str]:
+    count = int((indices == UNLABELLED).sum())
+    return [f"{count} of {len(indices)} features have no class and are left out."] if count else []
+
+
+def _clean(values: Any) -> tuple[NDArray[np.object_], NDArray[np.intp], list[str]]:
+    """Valid geometries that are not empty, of the kinds that can be burnt, the row of each, and notes."""
+    geometries = np.asarray(values, dtype=object)
+    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
+    rows = np.flatnonzero(~missing)
+    parts, owner = shapely.get_parts(geometries[rows], return_index=True)
+    # Only collections are taken apart; a multipolygon stays one label.
+    mixed = np.isin(rows, rows[shapely.get_type_id(geometries[rows]) == 7])
+    single, rows_of_parts = geometries[rows][~mixed], rows[~mixed]
+    loose = mixed[owner]
+    geometries = np.concatenate([single, parts[loose]])
+    rows = np.concatenate([rows_of_parts, rows[owner[loose]]])
+    order = np.argsort(rows, kind="stable")
+    geometries, rows = geometries[order], rows[order]
+    broken = ~shapely.is_valid(geometries)
+    geometries[broken] = shapely.make_valid(geometries[broken], method="structure", keep_collapsed=False)
+    usable = ~shapely.is_empty(geometries) & np.isin(shapely.get_type_id(geometries), list(_KINDS))
+    notes = []
+    if missing.any() or not usable.all():
+        count = int(missing.sum()) + int((~usable).sum())
+        notes.append(f"{count} {'feature has' if count == 1 else 'features have'} no geometry and are left out.")
+    if broken.any():
+        count = int(broken.sum())
+        notes.append(f"{count} invalid {'geometry was' if count == 1 else 'geometries were'} repaired.")
+    return geometries[usable], rows[usable], notes
+
+
+def _burning_order(geometries: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Polygons from large to small, then lines, then points; of equal ones the later drawn one comes last."""
+    kinds = np.array([_KINDS[int(kind)] for kind in shapely.get_type_id(geometries)])
+    return np.lexsort((-shapely.area(geometries), kinds))
