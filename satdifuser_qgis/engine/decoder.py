@@ -1,0 +1,119 @@
+"""Fuser, head and side input as one module: what training trains, a model file holds and inference runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .backbones.streams import Scale
+from .fusers import Fused, build_fuser
+from .heads import build_head
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Everything that a decoder's shape depends on; kept in model files.
+
+    fusion: global, localized or mixture. head: linear, light or upernet. scales: as `Extractor.scales`. times: model
+    times of the features, least noise first. width: of the fused maps. side_channels: pixels beside the features.
+    groups, blocks: of the projections, groups 0 chooses. head_channels: inner width of the head, 0 for its own.
+    What belongs to other fusers or heads is ignored.
+    """
+
+    fusion: str
+    head: str
+    scales: tuple[Scale, ...]
+    times: tuple[int, ...]
+    classes: int
+    width: int = 64
+    side_channels: int = 0
+    groups: int = 0
+    blocks: int = 1
+    temperature: float = 1.0
+    slicing: str = "corrected"
+    mode: str = "sparse"
+    experts: int = 4
+    top_k: int = 2
+    head_channels: int = 0
+    norm: str = "group"
+    pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+    rescales: tuple[float, ...] = ()
+    align_corners: bool = False
+
+    def fuser_options(self) -> dict[str, Any]:
+        """What the chosen fuser is built with."""
+        options: dict[str, Any] = {"groups": self.groups, "blocks": self.blocks}
+        if self.fusion == "localized":
+            options |= {"temperature": self.temperature, "slicing": self.slicing}
+        if self.fusion == "mixture":
+            options |= {
+                "temperature": self.temperature,
+                "mode": self.mode,
+                "experts": self.experts,
+                "top_k": self.top_k,
+            }
+        return options
+
+    def head_options(self) -> dict[str, Any]:
+        """What the chosen head is built with."""
+        options: dict[str, Any] = {}
+        if self.head != "linear" and self.head_channels:
+            options["channels"] = self.head_channels
+        if self.head == "upernet":
+            options |= {
+                "pool_scales": self.pool_scales,
+                "rescales": self.rescales,
+                "norm": self.norm,
+                "align_corners": self.align_corners,
+            }
+        return options
+
+
+class Decoder(nn.Module):
+    """Pyramid of features to logits, built from its configuration alone."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        strides = [scale.stride for scale in config.scales]
+        self.fuser: nn.Module = build_fuser(
+            config.fusion, config.scales, len(config.times), config.width, **config.fuser_options()
+        )
+        self.head = build_head(
+            config.head, config.width, strides, config.classes, config.side_channels, **config.head_options()
+        )
+
+    def forward(self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None) -> Tensor:
+        """Logits (B,classes,H,W), or (B,classes) of a linear head.
+
+        pyramid: per scale (B,T,ΣC,h,w). size: (H,W) of the image. side: (B,side_channels,H,W).
+        """
+        return self.head(self.fuser(pyramid).maps, size, side)
+
+    def forward_with_balance(
+        self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits, and the fuser's balance value to be made small in training (0 where it has none)."""
+        fused: Fused = self.fuser(pyramid)
+        logits = self.head(fused.maps, size, side)
+        return logits, logits.new_zeros(()) if fused.balance is None else fused.balance
+
+    def load_published(self, state: Mapping[str, Tensor]) -> None:
+        """Weights with published key names, fuser and head side by side. Raises RuntimeError where keys do not fit."""
+        own = set(self.fuser.state_dict())
+        self.fuser.load_state_dict({key: value for key, value in state.items() if key in own}, strict=True)
+        self.head.load_state_dict({key: value for key, value in state.items() if key not in own}, strict=True)
+
+    @torch.no_grad()
+    def fusion_table(self) -> list[dict[str, float | int | str]]:
+        """{time, stream, weight} of each pair, weights summing to 1; empty where weights depend on the image."""
+        if self.config.fusion != "global":
+            return []
+        names = [name for scale in self.config.scales for name in scale.streams]
+        pairs = [(time, name) for time in self.config.times for name in names]
+        weights = self.fuser.get_parameter("mixing_weights").softmax(0).tolist()
+        return [{"time": t, "stream": s, "weight": float(w)} for (t, s), w in zip(pairs, weights)]
