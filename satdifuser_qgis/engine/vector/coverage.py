@@ -1,0 +1,183 @@
+"""A class raster as a coverage of polygons: no gaps, no overlaps, shared borders shared to the last vertex."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pyogrio
+import rasterio.features
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS
+
+from satdifuser_qgis.engine.raster.grid import Grid, to_lon_lat
+from satdifuser_qgis.engine.raster.read import Floats, open_raster
+from satdifuser_qgis.engine.reporter import Reporter
+from satdifuser_qgis.engine.vector.patches import Labels, absorb_small, find_patches
+from satdifuser_qgis.protocol.classes import LandCoverClass
+from satdifuser_qgis.protocol.errors import EngineError
+
+LAYER = "landcover"
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
+# GeoPackages and shapefiles hold the date of the last change; a fixed one gives the same bytes every day.
+_DATE = "2000-01-01"
+# Areas are measured along geodesics, which leave a straight map line between vertices that lie far apart.
+_AREA_STEP_PX = 64
+
+
+@dataclass(frozen=True)
+class CoverageSettings:
+    """``min_area``: smaller patches go to a neighbour; m², or pixels without a CRS. ``simplify``: map units.
+
+    Borders are simplified so that triangles below ``simplify`` squared vanish; 0 keeps the pixels' steps. The
+    outer edge, against nodata and at the end of the raster, always keeps them, so that maps of neighbouring
+    rasters still meet.
+    """
+
+    min_area: float = 0.0
+    simplify: float = 0.0
+
+
+def write_coverage(
+    class_raster: Path,
+    confidence_raster: Path | None,
+    target: Path,
+    classes: Sequence[LandCoverClass],
+    settings: CoverageSettings,
+    reporter: Reporter,
+) -> int:
+    """Writes the polygons of a class raster to ``target`` and gives their number.
+
+    Fields: class (integer), name, area_m2 (on the ellipsoid; null without CRS), area_px, confidence (0 to 1: the
+    mean of ``confidence_raster`` over the pixels that were this class from the start; null without one).
+    """
+    with open_raster(str(class_raster)) as raster:
+        codes, valid = raster.read_codes(raster.grid.whole)
+        grid = raster.grid
+    confidence = None
+    if confidence_raster is not None:
+        with open_raster(str(confidence_raster)) as raster:
+            confidence = raster.read((1,), raster.grid.whole)[0][0]
+    reporter.check()
+    frame = coverage(codes, valid, grid, classes, settings, confidence, reporter)
+    write_polygons(frame, target)
+    return len(frame)
+
+
+def coverage(
+    codes: NDArray[Any],
+    valid: NDArray[np.bool_],
+    grid: Grid,
+    classes: Sequence[LandCoverClass],
+    settings: CoverageSettings,
+    confidence: Floats | None = None,
+    reporter: Reporter | None = None,
+) -> geopandas.GeoDataFrame:
+    """Polygons of class codes (h,w) on a grid, in reading order of their first pixels; nodata is left out."""
+    before = find_patches(codes, valid)
+    merged, patches = absorb_small(codes, before, _smallest_px(grid, settings.min_area))
+    if reporter is not None:
+        reporter.check()
+    polygons = _outlines(patches, grid.transform, settings.simplify)
+    first_pixel = np.unique(patches[patches > 0], return_index=True)[1]
+    found = merged[patches > 0][first_pixel].astype(np.int64)
+    names = {entry.code: entry.name for entry in classes}
+    columns = {
+        "class": found.astype(np.int32),
+        "name": [names.get(int(code), str(code)) for code in found],
+        "area_m2": _areas_m2(polygons, grid),
+        "area_px": np.bincount(patches[patches > 0], minlength=len(polygons) + 1)[1:].astype(np.int64),
+        "confidence": _mean_confidence(patches, (merged == codes) & (patches > 0), confidence, len(polygons)),
+    }
+    return geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
+
+
+def write_polygons(frame: geopandas.GeoDataFrame, target: Path) -> None:
+    """Writes polygons as GeoPackage, GeoJSON, shapefile or FlatGeobuf, by suffix. The same bytes every day."""
+    driver = DRIVERS.get(target.suffix.lower())
+    if driver is None:
+        raise EngineError(
+            "bad_request",
+            f'Polygons cannot be written as "{target.suffix}".',
+            f"Choose one of {', '.join(DRIVERS)}.",
+        )
+    options = {"ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": _DATE, "ENCODING": "UTF-8"}}.get(driver, {})
+    layer = target.stem if driver == "ESRI Shapefile" else LAYER
+    try:
+        with warnings.catch_warnings(), _fixed_date():
+            warnings.filterwarnings("ignore", "'crs' was not provided")
+            pyogrio.write_dataframe(frame, target, layer=layer, driver=driver, geometry_type="Polygon", **options)
+    except (DataSourceError, DataLayerError) as error:
+        raise EngineError(
+            "bad_request", f'"{target}" cannot be written.', "Choose another folder.", detail=str(error)
+        ) from error
+
+
+def _smallest_px(grid: Grid, min_area: float) -> int:
+    """The smallest patch that stays, in pixels."""
+    area = grid.pixel_area_m2
+    # Pixels have the size of the one at the centre: 3 by 3 of 10 m are 900 m², not 899.9999.
+    return math.ceil(min_area / area - 1e-6) if area else math.ceil(min_area)
+
+
+def _outlines(patches: Labels, transform: Affine, simplify: float) -> NDArray[np.object_]:
+    """One polygon a patch, in the order of their numbers, in map units."""
+    found = rasterio.features.shapes(patches, mask=patches > 0, connectivity=4)
+    polygons = np.empty(int(patches.max(initial=0)), dtype=object)
+    for geometry, number in found:
+        rings = geometry["coordinates"]
+        polygons[int(number) - 1] = shapely.Polygon(rings[0], rings[1:])
+    if not len(polygons):
+        return polygons
+    # A vertex at every pixel corner, so that both sides of a border have the same; then those that only
+    # divide a straight line go again, except where three polygons meet.
+    polygons = shapely.coverage_simplify(shapely.segmentize(polygons, 1.0), 0.0)
+    placed = shapely.transform(polygons, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+    if simplify > 0:
+        placed = shapely.coverage_simplify(placed, simplify, simplify_boundary=False)
+    return np.asarray(shapely.normalize(placed), dtype=object)
+
+
+def _areas_m2(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:
+    """Areas on the ellipsoid; NaN (null in the file) without a CRS of the Earth."""
+    areas = np.full(len(polygons), np.nan)
+    crs = CRS.from_wkt(grid.crs_wkt) if grid.crs_wkt else None
+    geod, lon_lat = (crs.get_geod(), to_lon_lat(crs)) if crs is not None else (None, None)
+    if geod is None or lon_lat is None or not len(polygons):
+        return areas
+    step = _AREA_STEP_PX * math.sqrt(abs(grid.transform.determinant))
+    dense = shapely.transform(
+        shapely.segmentize(polygons, step), lambda xy: np.column_stack(lon_lat.transform(xy[:, 0], xy[:, 1]))
+    )
+    for number, polygon in enumerate(shapely.orient_polygons(dense)):
+        areas[number] = round(abs(geod.geometry_area_perimeter(polygon)[0]), 3)
+    return areas
+
+
+def _mean_confidence(
+    patches: Labels, own: NDArray[np.bool_], confidence: Floats | None, count: int
+) -> NDArray[np.float64]:
+    """Mean over the pixels of each patch that were not absorbed; every patch has some."""
+    if confidence is None or not count:
+        return np.full(count, np.nan)
+    sums = np.bincount(patches[own], weights=confidence[own], minlength=count + 1)[1:]
+    return np.round(sums / np.bincount(patches[own], minlength=count + 1)[1:], 4)
+
+
+@contextlib.contextmanager
+def _fixed_date() -> Iterator[None]:
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{_DATE}T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
