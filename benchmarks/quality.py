@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -36,6 +37,7 @@ from satdifuser_qgis.engine.report.scores import (
     score,
     to_indices,
 )
+from satdifuser_qgis.protocol.folders import HOME_VARIABLE
 
 LIBRARIES = ("torch", "diffusers", "scikit-learn", "numpy", "rasterio")
 
@@ -148,6 +150,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         for name in arguments.methods:
             for scaling in SCALINGS[key]:
                 with tempfile.TemporaryDirectory(prefix="quality-") as work:
+                    os.environ[HOME_VARIABLE] = work  # trained models are no business of the user's model store
                     settings = Settings(Path(work), arguments.threads, arguments.backbone)
                     row = measure(METHODS[name].make(settings, scaling), labelled)
                 rows.append({"set": key, "method": name, "title": METHODS[name].title, "scaling": scaling, **row})
