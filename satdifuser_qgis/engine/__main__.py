@@ -96,8 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(failure: EngineError, verbose: bool) -> None:
     lines = [f"failed ({failure.code}): {failure.message}", failure.remedy]
-    if failure.detail:
-        lines.append(failure.detail if verbose else "For the details of the failure run it again with --verbose.")
+    if verbose:
+        lines.append(failure.detail)
+    elif failure.code == "internal":
+        lines.append("Run it again with --verbose before the command to see where.")
     sys.stderr.write("\n".join(line for line in lines if line) + "\n")
 
 

@@ -19,9 +19,10 @@ _NO_SPACE_CODES = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 def explain(error: BaseException) -> EngineError:
     """The failure that ``error`` means. The traceback goes to ``detail``, for the log only."""
-    if isinstance(error, EngineError):
-        return error
     detail = "".join(traceback.format_exception(error))[-20_000:]
+    if isinstance(error, EngineError):
+        error.detail = error.detail or detail
+        return error
     if isinstance(error, KeyboardInterrupt):
         return EngineError("cancelled", "Cancelled.", detail=detail)
     for link in _chain(error):

@@ -41,17 +41,19 @@ class Outputs:
         for target, part in self._parts.items():
             if part == target or not part.exists():
                 continue
-            for side in part.parent.glob(f"{escape(part.name)}.*"):
-                os.replace(side, target.with_name(target.name + side.name[len(part.name) :]))
-            os.replace(part, target)
+            # statistics that a GIS noted of the raster that was here before would be told of the new one
+            target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
+            # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
+            for side in part.parent.glob(f"{escape(part.stem)}.*"):
+                os.replace(side, target.with_name(target.stem + side.name[len(part.stem) :]))
         self.discard()
 
     def discard(self) -> None:
         """Removes every part that is still there, with the side files GDAL may have left."""
         # a copy: the thread that finds the parent dead comes here while the task may still add parts
         for part in list(self._parts.values()):
-            name = escape(part.name)
-            for path in (part, *part.parent.glob(f"{name}.*"), *part.parent.glob(f"{name}-*")):
+            stem = escape(part.stem)
+            for path in (*part.parent.glob(f"{stem}.*"), *part.parent.glob(f"{stem}-*")):
                 path.unlink(missing_ok=True)
         self._parts.clear()
 

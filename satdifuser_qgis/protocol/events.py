@@ -38,7 +38,7 @@ def decode(line: bytes, run_id: str) -> Optional[Dict[str, Any]]:
     """The event in a line, or None where the line is no event of this run (nonsense, another id)."""
     try:
         event = json.loads(line.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict) or event.get("event") not in KINDS or event.get("id") != run_id:
         return None

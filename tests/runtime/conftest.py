@@ -19,7 +19,7 @@ from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.runtime.environment.locate import Engine, locate
 
 HERE = Path(__file__).resolve().parent
-PRELUDE = '''
+PRELUDE = """
 import json, os, pathlib, signal, sys, time
 request = pathlib.Path(sys.argv[1])
 body = json.loads(request.read_text())["request"]
@@ -32,7 +32,7 @@ def part():
     path = target.with_name(f"{target.stem}.part-{run_id}{target.suffix}")
     path.write_text("half")
     return path
-'''
+"""
 
 
 class Feedback:
@@ -67,12 +67,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture()
+@pytest.fixture
 def feedback() -> Feedback:
     return Feedback()
 
 
-@pytest.fixture()
+@pytest.fixture
 def request_for(tmp_path: Path) -> Callable[..., SegmentRequest]:
     """A request whose ``model`` says what the test's task shall do."""
     (tmp_path / "inputs").mkdir()
@@ -86,7 +86,7 @@ def request_for(tmp_path: Path) -> Callable[..., SegmentRequest]:
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def fake(tmp_path: Path) -> Callable[[str], Engine]:
     """An engine whose worker is the given script."""
 
@@ -98,7 +98,7 @@ def fake(tmp_path: Path) -> Callable[[str], Engine]:
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def engine() -> Engine:
     """The real engine."""
     try:
@@ -107,7 +107,7 @@ def engine() -> Engine:
         pytest.skip("there is no engine environment; tests of the real worker were left out")
 
 
-@pytest.fixture()
+@pytest.fixture
 def played(engine: Engine) -> Engine:
     """The real worker, in which "segment" is played by `worker_tasks`."""
     return Engine(engine.python, engine.origin, HERE / "worker_tasks.py")

@@ -1,0 +1,54 @@
+"""Classes, colours and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.classes import PALETTE, LandCoverClass, default_color, nodata_for
+
+
+@pytest.mark.parametrize(
+    ("codes", "nodata"),
+    [((), 0), ((1, 2), 0), ((0, 1), 255), ((0, 255), 65535), ((1, 300), 0), ((0, 300), 65535), (range(256), 65535)],
+)
+def test_nodata_is_no_class(codes, nodata):
+    assert nodata_for(codes) == nodata
+
+
+@pytest.mark.parametrize(("code", "color"), [(-1, "#000000"), (65536, "#000000"), (1, "red"), (1, "#FF0000")])
+def test_classes_out_of_range_are_refused(code, color):
+    with pytest.raises(ValueError, match="wood"):
+        LandCoverClass(code, "wood", color)
+
+
+def test_colours_are_distinct_and_go_round():
+    assert len(set(PALETTE)) == len(PALETTE)
+    assert default_color(len(PALETTE)) == PALETTE[0]
+    assert LandCoverClass(1, "wood", "#0102ff").rgb == (1, 2, 255)
+
+
+def test_all_folders_move_together(monkeypatch, tmp_path):
+    monkeypatch.setenv("SATDIFUSER_HOME", str(tmp_path))
+    for folder in (folders.model_store(), folders.cache(), folders.runs(), folders.environment()):
+        assert folder.parent == tmp_path
+    monkeypatch.delenv("SATDIFUSER_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert folders.home() == tmp_path / "data" / "satdifuser_qgis"
+
+
+@pytest.mark.parametrize(("platform", "part"), [("win32", "satdifuser_qgis"), ("darwin", "Application Support")])
+def test_every_system_has_a_home(monkeypatch, platform, part):
+    monkeypatch.delenv("SATDIFUSER_HOME", raising=False)
+    monkeypatch.setattr("sys.platform", platform)
+    assert part in str(folders.home())
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path: Path):
+    assert folders.unused(tmp_path, "fields", ".safetensors").name == "fields.safetensors"
+    (tmp_path / "fields.safetensors").touch()
+    (tmp_path / "fields-2.safetensors").touch()
+    assert folders.unused(tmp_path, "fields", ".safetensors").name == "fields-3.safetensors"
