@@ -19,6 +19,11 @@ def band_name(description: str) -> str:
     return "" if re.fullmatch(r"(?i)(band|layer|b)?[ _]*0*[0-9]+", text) and not _code(text) else text
 
 
+def is_opacity(name: str) -> bool:
+    """Whether a band tagged as alpha is one: GDAL tags the fourth of four 8-bit bands so, near infrared or not."""
+    return not name or bool(re.search(r"alpha|opacity|mask|transparen", name.lower()))
+
+
 def role_of(description: str) -> str:
     """ "red", "green" or "blue" where a band's description says so in a word, else "" ("Red edge" is "")."""
     words = re.findall(r"[a-z]+", description.lower())

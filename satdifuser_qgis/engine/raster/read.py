@@ -15,10 +15,10 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from satdifuser_qgis.engine.raster.bands import band_name, match_bands, natural_bands, role_of
+from satdifuser_qgis.engine.raster.bands import band_name, is_opacity, match_bands, natural_bands, role_of
 from satdifuser_qgis.engine.raster.grid import Grid, Window
 from satdifuser_qgis.protocol.errors import EngineError
 
@@ -50,8 +50,8 @@ class Raster:
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
         self.dtype: str = self.dataset.dtypes[0]
-        colours = enumerate(self.dataset.colorinterp, start=1)
-        self.alpha = tuple(band for band, colour in colours if colour == ColorInterp.alpha)
+        tagged = zip(range(1, self.band_count + 1), self.band_names, self.dataset.colorinterp, strict=True)
+        self.alpha = tuple(band for band, name, tag in tagged if tag == ColorInterp.alpha and is_opacity(name))
 
     def __enter__(self) -> Raster:
         return self
@@ -146,9 +146,11 @@ class Raster:
     def _read(self, bands: tuple[int, ...], window: Window, shape: tuple[int, int]) -> tuple[Floats, Bools]:
         area = _rasterio_window(window)
         with _reading(self.path):
-            options = {"window": area, "out_shape": (len(bands), *shape)}
-            stored = self.dataset.read(list(bands), **options)
-            valid = (self.dataset.read_masks(list(bands), **options) > 0).all(axis=0)
+            stored = self.dataset.read(list(bands), window=area, out_shape=(len(bands), *shape))
+            valid = np.ones(shape, np.bool_)
+            for band in dict.fromkeys(bands):
+                if self._has_mask(band):
+                    valid &= self.dataset.read_masks(band, window=area, out_shape=shape) > 0
             for band in self.alpha:
                 valid &= self.dataset.read(band, window=area, out_shape=shape) > 0
         with np.errstate(over="ignore", invalid="ignore"):
@@ -156,6 +158,11 @@ class Raster:
         valid &= np.isfinite(values).all(axis=0)
         values[:, ~valid] = 0
         return values, valid
+
+    def _has_mask(self, band: int) -> bool:
+        """Whether GDAL's mask of a band says something: not where all is valid, or where "alpha" is a measurement."""
+        flags = self.dataset.mask_flag_enums[band - 1]
+        return MaskFlags.all_valid not in flags and (MaskFlags.alpha not in flags or bool(self.alpha))
 
     def _check(self) -> None:
         """Refuses what is no image on the ground."""

@@ -54,9 +54,9 @@ class BandWriter:
         self.classes = tuple(classes or ())
         # The name begins with the target's, so that Outputs.discard finds it after a crash.
         self._work = self.path.with_name(f"{self.path.name}-work.tif")
-        self._check_space(count * np.dtype(dtype).itemsize)
         self._closed = False
         with self._writing():
+            self._check_space(count * np.dtype(dtype).itemsize)
             self._file = rasterio.open(self._work, "w", **self._profile(count, dtype, nodata))
             self._describe(names, dict(tags or {}))
 
@@ -147,7 +147,10 @@ class BandWriter:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 yield
         except (RasterioError, OSError) as error:
-            full = getattr(error, "errno", 0) == errno.ENOSPC or shutil.disk_usage(self.path.parent).free < _BLOCK**2
+            folder = self.path.parent
+            full = getattr(error, "errno", 0) == errno.ENOSPC or (
+                folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2
+            )
             raise EngineError(
                 "no_space" if full else "bad_request",
                 f'"{self.path}" cannot be written{": the disk is full" if full else ""}.',

@@ -1,0 +1,79 @@
+"""Scaling of values to model input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from satdifuser_qgis.engine.raster.normalise import Scaling, limits, measure, scale
+from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.protocol.errors import EngineError
+from tests.data import landscape, write_raster
+
+BANDS = (1, 2, 3)
+
+
+def test_percentiles_map_to_the_ends_and_invalid_to_zero(tmp_path):
+    image, _ = landscape()
+    image[:, :10] = 0
+    with open_raster(write_raster(tmp_path / "a.tif", image, nodata=0)) as raster:
+        scaling = measure("percentile", [(raster, BANDS)])
+        values, valid = raster.read(BANDS, raster.grid.whole)
+    expected = np.percentile(image[0][valid], [2, 98])
+    assert (scaling.low[0], scaling.high[0]) == pytest.approx(tuple(expected))
+    scaled = scale(values, valid, scaling)
+    assert scaled.dtype == np.float32 and not scaled[:, ~valid].any()
+    inner = (values[0] >= scaling.low[0]) & (values[0] <= scaling.high[0]) & valid
+    assert np.abs(scaled[0][inner]).max() <= 1.0 and np.abs(scaled).max() <= 1.5
+
+
+def test_bright_targets_keep_contrast_up_to_a_quarter_beyond_the_range():
+    scaling = Scaling("constant", (0.0,), (100.0,))
+    values = np.array([[[-1000.0, -25.0, 0.0, 50.0, 100.0, 120.0, 125.0, 9999.0]]], np.float32)
+    scaled = scale(values, np.ones((1, 8), bool), scaling)
+    np.testing.assert_allclose(scaled[0, 0], [-1.5, -1.5, -1, 0, 1, 1.4, 1.5, 1.5], atol=1e-6)
+
+
+def test_constants_are_of_all_images_together(tmp_path):
+    dark, bright = np.full((3, 20, 20), 10, np.uint8), np.full((3, 20, 20), 200, np.uint8)
+    paths = [write_raster(tmp_path / f"{i}.tif", values) for i, values in enumerate((dark, bright))]
+    with open_raster(paths[0]) as first, open_raster(paths[1]) as second:
+        scaling = measure("constant", [(first, BANDS), (second, BANDS)])
+    assert scaling.low == pytest.approx((0.5,) * 3) and scaling.high == pytest.approx((209.5,) * 3)
+
+
+def test_divisor_and_none_are_plain_arithmetic(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", np.ones((3, 4, 4), np.uint16))) as raster:
+        assert measure("divisor", [(raster, BANDS)], divisor=10000).high == (10000.0,) * 3
+        assert measure("none", [(raster, BANDS)]) == Scaling("none", (0.0,) * 3, (1.0,) * 3)
+
+
+def test_one_value_only_lands_in_the_middle():
+    scaling = limits("percentile", np.full((3, 50), 7, np.float32))
+    assert not scale(np.full((3, 2, 2), 7, np.float32), np.ones((2, 2), bool), scaling).any()
+
+
+def test_an_image_without_valid_pixels_is_refused_by_name(tmp_path):
+    with open_raster(write_raster(tmp_path / "empty.tif", np.zeros((3, 4, 4), np.uint8), nodata=0)) as raster:
+        with pytest.raises(EngineError, match='"empty" has no valid pixel'):
+            measure("percentile", [(raster, BANDS)])
+
+
+def test_thinning_does_not_lose_what_little_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("satdifuser_qgis.engine.raster.normalise._MOST_PIXELS", 16)
+    image = np.zeros((3, 64, 64), np.uint8)
+    image[:, 33, 1:3] = 50, 60
+    with open_raster(write_raster(tmp_path / "a.tif", image, nodata=0)) as raster:
+        assert measure("percentile", [(raster, BANDS)]).high[0] > 59
+
+
+def test_a_scaling_for_other_bands_is_refused():
+    with pytest.raises(ValueError, match="for 2 bands but there are 3"):
+        scale(np.zeros((3, 2, 2), np.float32), np.ones((2, 2), bool), Scaling("none", (0.0, 0.0), (1.0, 1.0)))
+
+
+def test_measuring_twice_gives_the_same_limits(shared_data):
+    path = str(shared_data / "series/s2_slovenia/s2_20150711.tif")
+    with open_raster(path) as raster:
+        first, again = (measure("percentile", [(raster, (4, 3, 2))]) for _ in range(2))
+    assert first == again and 300 < first.low[0] < first.high[0] < 1000

@@ -1,0 +1,218 @@
+"""Reading rasters: bands, valid pixels, windows, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.enums import ColorInterp
+
+from satdifuser_qgis.engine.raster.bands import role_of
+from satdifuser_qgis.engine.raster.grid import Window
+from satdifuser_qgis.engine.raster.read import CACHE_BYTES, open_raster
+from satdifuser_qgis.protocol.errors import EngineError
+from tests.data import landscape, write_raster
+
+S2 = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+def stack(count: int, dtype: str = "uint8") -> np.ndarray:
+    return np.arange(count * 6 * 8).reshape(count, 6, 8).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (S2, (4, 3, 2)),
+        (("Blue", "Green", "Red", "NIR"), (3, 2, 1)),
+        (("Blue", "Green", "Red edge", "Red"), (4, 2, 1)),
+        (("SR_B2", "SR_B3", "SR_B4"), (3, 2, 1)),
+        (("Near infra-red", "red_mean", "green_mean", "blue_mean"), (2, 3, 4)),
+        (("Band 1", "Band 2", "Band 3"), (1, 2, 3)),
+        (("VV",), (1, 1, 1)),
+        (("VV", "VH"), (1, 2, 2)),
+    ],
+)
+def test_red_green_blue_are_found_by_description(tmp_path, names, expected):
+    path = write_raster(tmp_path / "a.tif", stack(len(names)), names=names)
+    with open_raster(path) as raster:
+        assert raster.choose_bands() == expected
+
+
+def test_colour_tags_decide_where_nothing_is_described(tmp_path):
+    path = write_raster(tmp_path / "a.tif", stack(4), colors=(ColorInterp.undefined, *RGB[::-1]))
+    with open_raster(path) as raster:
+        assert raster.choose_bands() == (4, 3, 2)
+        assert raster.names_of((4, 3, 2)) == ("red", "green", "blue")
+
+
+def test_repeated_bands_are_said(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(1))) as raster:
+        assert "repeated" in raster.describe_bands(raster.choose_bands())
+
+
+@pytest.mark.parametrize(("bands", "word"), [((4, 3, 9), "Band 9"), ((0, 1, 2), "Band 0"), ((1, 2), "2 bands")])
+def test_the_users_bands_are_checked(tmp_path, bands, word):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(4))) as raster:
+        with pytest.raises(EngineError, match=word) as caught:
+            raster.choose_bands(bands)
+        assert caught.value.code == "bad_request"
+        assert raster.choose_bands((3, 2, 1)) == (3, 2, 1)
+
+
+def test_a_models_bands_are_found_by_name_code_or_colour(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(13), names=S2)) as raster:
+        assert raster.choose_bands((), ("B08", "B04", "B03")) == (8, 4, 3)
+        assert raster.choose_bands((), ("Red (B4, stretched)", "Green (B3)", "Blue (B2)")) == (4, 3, 2)
+        assert raster.choose_bands((), ("red", "green", "blue")) == (4, 3, 2)
+
+
+def test_bands_whose_names_disagree_are_never_taken_by_position(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(3), names=("VV", "VH", "ratio"))) as raster:
+        with pytest.raises(EngineError, match='no band "B08"') as caught:
+            raster.choose_bands((), ("B08", "B04", "B03"), (1, 2, 3))
+        assert caught.value.code == "bad_input" and "BANDS" in caught.value.remedy
+        assert raster.choose_bands((3, 2, 1), ("B08", "B04", "B03")) == (3, 2, 1)
+
+
+def test_positions_serve_where_there_are_no_names(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(5))) as raster:
+        assert raster.choose_bands((), ("B08", "B04", "B03"), (5, 3, 2)) == (5, 3, 2)
+
+
+def test_red_in_other_words_is_not_red():
+    assert [role_of(text) for text in ("Red", "Red Edge 1", "infrared", "rededge", "Reduced", "Red/Green")] == [
+        "red", "", "", "", "", "",
+    ]  # fmt: skip
+
+
+def test_values_are_as_stored_and_beyond_the_edge_is_invalid(tmp_path):
+    values = stack(3)
+    with open_raster(write_raster(tmp_path / "a.tif", values)) as raster:
+        read, valid = raster.read((3, 1), Window(-2, 5, 6, 6))
+    assert read.dtype == np.float32 and read.shape == (2, 6, 6)
+    np.testing.assert_array_equal(read[:, 2:, :3], values[[2, 0], :4, 5:])
+    assert valid[2:, :3].all() and valid.sum() == 12 and not read[:, ~valid].any()
+
+
+def test_nodata_nan_and_infinity_of_any_band_make_a_pixel_invalid(tmp_path):
+    values = stack(3, "float32")
+    values[0, 0, 0], values[1, 1, 1], values[2, 2, 2] = -9999, np.nan, np.inf
+    with open_raster(write_raster(tmp_path / "a.tif", values, nodata=-9999)) as raster:
+        read, valid = raster.read((1, 2, 3), raster.grid.whole)
+        _, of_first = raster.read((1,), raster.grid.whole)
+    assert [tuple(at) for at in np.argwhere(~valid).tolist()] == [(0, 0), (1, 1), (2, 2)]
+    assert (~of_first).sum() == 1 and not read[:, ~valid].any()
+
+
+def test_alpha_and_masks_are_masks_and_no_bands(tmp_path):
+    values = stack(4)
+    values[3] = 255
+    values[3, 2, 2] = 0
+    alpha = write_raster(tmp_path / "alpha.tif", values, colors=(*RGB, ColorInterp.alpha))
+    mask = np.ones((6, 8), bool)
+    mask[2, 2] = False
+    masked = write_raster(tmp_path / "mask.tif", values[:3], mask=mask)
+    for path in (alpha, masked):
+        with open_raster(path) as raster:
+            assert raster.choose_bands() == (1, 2, 3)
+            assert np.argwhere(~raster.read((1, 2, 3), raster.grid.whole)[1]).tolist() == [[2, 2]]
+
+
+def test_a_fourth_band_with_a_name_of_its_own_is_no_mask(tmp_path):
+    path = write_raster(tmp_path / "a.tif", stack(4) * 0, names=("Red", "Green", "Blue", "NIR"))
+    with rasterio.open(path) as file:
+        assert file.colorinterp[3] == ColorInterp.alpha  # so GDAL tags it by itself
+    with open_raster(path) as raster:
+        assert raster.alpha == () and raster.read((4, 1, 2), raster.grid.whole)[1].all()
+
+
+def test_the_whole_raster_is_thinned_evenly(tmp_path):
+    image, _ = landscape(100, 200)
+    with open_raster(write_raster(tmp_path / "a.tif", image)) as raster:
+        values, valid = raster.read_thinned((1, 2, 3), 1250)
+    assert values.shape == (3, 25, 50) and valid.all()
+
+
+def test_a_raster_without_place_lies_where_qgis_draws_it(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(3), crs=None, transform=None)) as raster:
+        assert raster.grid.extent == (0, -6, 8, 0) and not raster.grid.placed
+
+
+def test_what_is_no_image_on_the_ground_is_refused(tmp_path):
+    (tmp_path / "text.tif").write_text("no raster")
+    points = [GroundControlPoint(r, c, c * 10.0, -r * 10.0) for r, c in ((0, 0), (0, 8), (6, 0), (6, 8))]
+    with rasterio.open(
+        tmp_path / "gcp.tif", "w", driver="GTiff", width=8, height=6, count=3, dtype="uint8", crs="EPSG:32633",
+        gcps=points,
+    ) as file:  # fmt: skip
+        file.write(stack(3))
+    write_raster(tmp_path / "complex.tif", stack(1, "complex64"))
+    cases = {"missing.tif": "does not exist", "text.tif": "no raster", "gcp.tif": "Warp", "complex.tif": "complex"}
+    for name, words in cases.items():
+        with pytest.raises(EngineError, match=words) as caught:
+            open_raster(str(tmp_path / name))
+        assert caught.value.code == "bad_input"
+
+
+def test_a_map_with_colours_is_no_image(tmp_path):
+    path = write_raster(tmp_path / "a.tif", stack(1), colormap={1: (1, 2, 3, 255)})
+    with open_raster(path) as raster, pytest.raises(EngineError, match="colour table"):
+        raster.choose_bands()
+
+
+def test_a_file_that_ends_early_is_named(tmp_path):
+    path = tmp_path / "a.tif"
+    write_raster(path, np.random.default_rng(0).integers(0, 255, (3, 200, 200)).astype("uint8"))
+    path.write_bytes(path.read_bytes()[:60_000])
+    with open_raster(str(path)) as raster, pytest.raises(EngineError, match=r"a\.tif") as caught:
+        raster.read((1, 2, 3), raster.grid.whole)
+    assert caught.value.code == "bad_input" and caught.value.detail
+
+
+def test_a_fingerprint_tells_content_not_place(tmp_path):
+    (tmp_path / "sub").mkdir()
+    same = write_raster(tmp_path / "a.tif", stack(3)), write_raster(tmp_path / "sub" / "b.tif", stack(3))
+    other = write_raster(tmp_path / "c.tif", stack(3) + 1)
+    moved = write_raster(tmp_path / "d.tif", stack(3), transform=Affine(10, 0, 0, 0, -10, 0))
+    prints = []
+    for path in (*same, other, moved):
+        with open_raster(path) as raster:
+            prints.append(raster.fingerprint())
+    assert prints[0] == prints[1] and len(set(prints)) == 3
+
+
+class _Spy:
+    """Notes GDAL's cache limit whenever the file is read."""
+
+    def __init__(self, dataset) -> None:
+        self.dataset, self.limits = dataset, []
+
+    def __getattr__(self, name):
+        return getattr(self.dataset, name)
+
+    def read(self, *arguments, **options):
+        self.limits.append(rasterio.env.get_gdal_config("GDAL_CACHEMAX"))
+        return self.dataset.read(*arguments, **options)
+
+
+def test_gdals_cache_is_limited_while_reading(tmp_path):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(3))) as raster:
+        raster.dataset = _Spy(raster.dataset)
+        raster.read((1, 2, 3), raster.grid.whole)
+        assert raster.dataset.limits == [CACHE_BYTES]
+
+
+def test_real_files_give_their_natural_colours(shared_data):
+    cases = {
+        "series/s2_slovenia/s2_20150711.tif": (4, 3, 2),
+        "series/landsat7_mexico/l7_19991118.tif": (3, 2, 1),
+        "change/new_cairo_s2/cairo_2020.tif": (1, 2, 3),
+        "awkward/bands_13.tif": (4, 3, 2),
+    }
+    for name, bands in cases.items():
+        with open_raster(str(shared_data / name)) as raster:
+            assert raster.choose_bands() == bands
