@@ -126,7 +126,12 @@ class EventStream:
         self._alive.join()
 
     def _send_alive(self) -> None:
-        while not self._stop.wait(events.ALIVE_EVERY_S):
+        while True:
+            # armed anew each time, so it speaks only while this thread cannot
+            faulthandler.dump_traceback_later(events.BUSY_EVERY_S, repeat=True, file=2)
+            if self._stop.wait(events.ALIVE_EVERY_S):
+                faulthandler.cancel_dump_traceback_later()
+                return
             self.send("alive")
 
 

@@ -24,6 +24,11 @@ STALL_LIMIT_S = 600.0
 CANCEL_GRACE_S = 2.0
 MAX_LINE_BYTES = 1_000_000
 CANCEL_FILE = "cancel"
+# Some C libraries hold Python's lock for minutes (GDAL's polygons and burning by rasterio), and no thread of Python
+# can say `alive` then. Python's own watchdog needs no lock: after this time it writes to stderr where the program
+# is, in lines of which the first begins so. The reader takes that for `alive`.
+BUSY_EVERY_S = 4.0
+BUSY_MARK = "Timeout ("
 
 
 def encode(kind: str, run_id: str, **fields: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess  # nosec B404
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +28,8 @@ POLL_S = 0.1
 EXIT_GRACE_S = 5.0
 # Between the end of the process and the end of reading what it wrote.
 LAST_WORDS_S = 1.0
-# The first loading of libraries holds Python's lock (virus scanners, cold disks), so no `alive` comes out: until
-# the first progress the silence may last three times as long.
-LOADING_FACTOR = 3.0
+# Cold disks and virus scanners delay the first event, so that silence may last three times as long.
+STARTING_FACTOR = 3.0
 # A task whose steps take long may pause for ten of them.
 STALL_FACTOR = 10.0
 # Longer than this between two looks means that this process itself slept (a closed laptop).
@@ -80,17 +80,15 @@ class Patience:
     def __init__(self, stall_limit_s: float, silence_limit_s: float) -> None:
         self._stall_limit_s, self._silence_limit_s = stall_limit_s, silence_limit_s
         self._heard_at = self._progress_at = self._looked_at = time.monotonic()
-        self._loading = True
+        self._starting = True
 
     def heard(self, kind: str) -> None:
         """An event came; progress and figures show that the task gets on."""
         now = time.monotonic()
-        self._heard_at = now
-        if kind in ("started", "progress", "metric"):
-            if kind != "started":
-                # slow machines: what once took long may take long again
-                self._stall_limit_s = max(self._stall_limit_s, STALL_FACTOR * (now - self._progress_at))
-                self._loading = False
+        self._heard_at, self._starting = now, False
+        if kind in ("progress", "metric"):
+            # slow machines: what once took long may take long again
+            self._stall_limit_s = max(self._stall_limit_s, STALL_FACTOR * (now - self._progress_at))
             self._progress_at = now
 
     def look(self) -> None:
@@ -99,7 +97,7 @@ class Patience:
         if now - self._looked_at > OWN_PAUSE_S:
             self._heard_at = self._progress_at = now
         self._looked_at = now
-        silence_limit_s = self._silence_limit_s * (LOADING_FACTOR if self._loading else 1.0)
+        silence_limit_s = self._silence_limit_s * (STARTING_FACTOR if self._starting else 1.0)
         if now - self._heard_at > silence_limit_s:
             raise EngineError(
                 "timeout",
@@ -120,6 +118,7 @@ class _Worker:
     def __init__(self, folder: RunFolder, engine: Engine) -> None:
         self._folder = folder
         self._started = False
+        self._busy = threading.Event()
         self._process = _start(folder, engine)
         self._reader = EventReader(cast(IO[bytes], self._process.stdout), folder.run_id, folder.log.write)
         self._stderr = TailReader(cast(IO[bytes], self._process.stderr), self._note_stderr)
@@ -157,10 +156,15 @@ class _Worker:
                 self._folder.cancel()
             if cancelled_at is not None and time.monotonic() - cancelled_at > events.CANCEL_GRACE_S:
                 raise EngineError("cancelled", "Cancelled.", detail="The engine did not answer and was ended.")
+            if self._busy.is_set():
+                self._busy.clear()
+                patience.heard("alive")
             if ended_at is None:
                 patience.look()
 
     def _note_stderr(self, line: str) -> None:
+        if line.startswith(events.BUSY_MARK):
+            self._busy.set()
         self._folder.log.write(f"stderr: {line}")
 
     def _note(self, event: Dict[str, Any]) -> None:

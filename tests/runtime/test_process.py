@@ -65,6 +65,7 @@ def test_last_lines_of_stderr_are_kept_for_the_log(request_for, feedback, fake):
     [
         ('send("started"); part(); time.sleep(60)', "no sign of life"),
         ('send("started"); send("progress", done=1, total=2); part(); time.sleep(60)', "no sign of life"),
+        ('send("started"); part()\nwhile True: sys.stderr.write("nonsense\\n")', "no sign of life"),
         ('send("started"); part(); sys.stdout.close(); os.close(1); time.sleep(60)', "no sign of life"),
         ("part(); time.sleep(60)", "no sign of life"),
         ("part()\nwhile True: print('nonsense', flush=True)", "no sign of life"),

@@ -114,10 +114,15 @@ def test_a_worker_deaf_to_cancel_is_ended_with_its_children(request_for, feedbac
 def test_a_frozen_worker_is_ended(request_for, feedback, played, tmp_path):
     began = time.monotonic()
     with pytest.raises(EngineError, match="no sign of life") as caught:
-        run(request_for("frozen"), feedback, played, silence_limit_s=2.5)
+        run(request_for("frozen"), feedback, played, silence_limit_s=1.5)
     assert caught.value.code == "timeout"
-    assert time.monotonic() - began < 2.5 + 5.0
+    assert time.monotonic() - began < 1.5 + 5.0
     assert_clean(tmp_path)
+
+
+def test_a_library_that_holds_the_lock_is_no_silence(request_for, feedback, played):
+    log = run(request_for("holds_the_lock"), feedback, played, silence_limit_s=1.5).log.read_text(encoding="utf-8")
+    assert "holds_the_lock" in log  # and the log says where the time went
 
 
 def test_a_working_worker_without_progress_is_ended(request_for, feedback, played, tmp_path):

@@ -66,6 +66,10 @@ def deaf(request, reporter):
         time.sleep(0.01)
 
 
+def holds_the_lock(request, reporter):
+    ctypes.PyDLL(None).sleep(3)
+
+
 def frozen(request, reporter):
     os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -125,4 +129,7 @@ if __name__ == "__main__":
     module = types.ModuleType("satdifuser_qgis.engine.tasks.segment")
     module.run = run
     sys.modules[module.__name__] = module
-    sys.exit(importlib.import_module("satdifuser_qgis.engine.worker").main(sys.argv[1]))
+    worker = importlib.import_module("satdifuser_qgis.engine.worker")
+    # five times as fast as in earnest, so that tests need not wait
+    worker.events.ALIVE_EVERY_S, worker.events.BUSY_EVERY_S = 0.4, 0.8
+    sys.exit(worker.main(sys.argv[1]))
