@@ -6,6 +6,7 @@ sees a process.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from qgis.core import (
@@ -15,6 +16,8 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterVectorDestination,
     QgsProject,
     QgsRasterLayer,
     QgsSettings,
@@ -143,12 +146,11 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         if problem:
             return False, problem
         try:
-            fine, problem = super().checkParameterValues(self.tidied(parameters), context)
-            if fine:
-                self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
+            # First, since QGIS's own check says no more than "Incorrect parameter value for X".
+            self._make_request(parameters, context, {name: "" for name in self._destinations()})
+            return super().checkParameterValues(self.tidied(parameters), context)
         except ValueError as error:
             return False, str(error)
-        return fine, problem
 
     def prepareAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -248,11 +250,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return str(self.parameterAsOutputLayer(parameters, definition.name(), context))
 
     def _endings(self) -> Dict[str, List[str]]:
-        return {
-            name: [f".{ending}" for ending in definition.fileFilter().partition("*.")[2].rstrip(")").split(" *.")]
-            for name, definition in self._destinations().items()
-            if isinstance(definition, QgsProcessingParameterFileDestination)
-        }
+        """File name endings by output. QGIS's own check lets every ending through."""
+        return {name: [f".{item}" for item in _extensions(each)] for name, each in self._destinations().items()}
 
     def raster_layer(
         self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
@@ -260,3 +259,12 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """A raster parameter as layer and as path for the engine. Raises ValueError where it has no path."""
         layer = self.parameterAsRasterLayer(parameters, name, context)
         return layer, self.sources.raster(layer, name, parameters.get(name))
+
+
+def _extensions(definition: QgsProcessingParameterDefinition) -> List[str]:
+    if isinstance(definition, QgsProcessingParameterRasterDestination):
+        return list(definition.supportedOutputRasterLayerExtensions())
+    if isinstance(definition, QgsProcessingParameterVectorDestination):
+        return list(definition.supportedOutputVectorLayerExtensions())
+    # A file filter reads "Model (*.safetensors)".
+    return re.findall(r"\*\.(\w+)", definition.fileFilter())

@@ -41,13 +41,14 @@ def engine_lines(engine: Optional[Engine], problem: str) -> List[str]:
     return [f"Engine: {engine.python} (from {engine.origin}; {state})"]
 
 
+def model_lines() -> List[str]:
+    """The models that go by name; the engine tells this better where it can."""
+    return [f"Models: {', '.join(models.known_models()) or 'none'}"]
+
+
 def folder_lines() -> List[str]:
-    """The folders that the plugin owns, and the models that go by name."""
-    names = models.known_models()
-    return [
-        f"Models: {len(names)} in {folders.model_store()}" + (f": {', '.join(names)}" if names else ""),
-        f"Runs and logs: {folders.runs()}",
-    ]
+    """The folders that the plugin owns."""
+    return [f"Model store: {folders.model_store()}", f"Runs and logs: {folders.runs()}"]
 
 
 def last_error_lines() -> List[str]:

@@ -54,7 +54,7 @@ class Doctor(EngineAlgorithm):
         lines = [
             *installation.plugin_lines(),
             *installation.engine_lines(self.engine, self.engine_problem),
-            *self._engine_says(feedback),
+            *(self._engine_says(feedback) or installation.model_lines()),
             *installation.folder_lines(),
             *last_error,
         ]

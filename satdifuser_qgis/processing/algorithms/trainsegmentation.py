@@ -366,9 +366,8 @@ class TrainSegmentation(EngineAlgorithm):
                 raise ValueError(
                     translate(
                         "SatDiFuser",
-                        "{name}: {path} is an image to learn from and cannot be its own labels. Choose a raster of class "
-                        ""
-                        "codes.",
+                        "{name}: {path} is an image to learn from and cannot be its own labels. Choose a raster of "
+                        "class codes.",
                     ).format(name=self.LABEL_RASTERS, path=path)
                 )
 

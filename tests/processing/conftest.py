@@ -1,0 +1,128 @@
+"""The provider in a running QGIS, and an engine that is only pretended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, Iterator, List
+
+import pytest
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
+
+from satdifuser_qgis.processing import base
+from satdifuser_qgis.processing.provider import SatDiFuserProvider
+
+from . import landscape
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Models and runs of a test lie in a folder of its own."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("SATDIFUSER_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def provider(qgis_app: Any, qgis_processing: Any) -> Any:
+    """Our provider, registered for one test: the registry outlives it."""
+    provider = SatDiFuserProvider()
+    assert QgsApplication.processingRegistry().addProvider(provider)
+    yield provider
+    QgsApplication.processingRegistry().removeProvider(provider)
+    QgsProject.instance().clear()
+
+
+class PretendedEngine:
+    """Stands in for the worker: keeps the requests, makes the outputs."""
+
+    def __init__(self) -> None:
+        self.requests: List[Any] = []
+        self.values: Dict[str, Any] = {}
+        self.error: Any = None
+
+    def run(self, request: Any, feedback: Any, engine: Any) -> Any:
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        makers = {
+            "output": lambda path: landscape.write_raster(path, bands=1, classes=True),
+            "polygons": landscape.write_polygons,
+            "probabilities": lambda path: landscape.write_raster(path, bands=3),
+            "entropy": lambda path: landscape.write_raster(path, bands=1),
+            "model": landscape.write_model,
+            "report": lambda path: path.write_text("<html></html>"),
+        }
+        outputs = {name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}
+        for name, path in outputs.items():
+            makers[name](Path(path))
+        return SimpleNamespace(outputs=outputs, values=self.values)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> PretendedEngine:
+    """An engine that is there and works."""
+    pretended = PretendedEngine()
+    monkeypatch.setattr(base, "locate", lambda setting: SimpleNamespace(python=Path("python"), origin="a test"))
+    monkeypatch.setattr(base, "run", pretended.run)
+    return pretended
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    return str(landscape.write_raster(tmp_path / "image.tif"))
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> str:
+    return str(landscape.write_labels(tmp_path / "labels.gpkg"))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(landscape.write_model(tmp_path / "crops.safetensors"))
+
+
+class Asked:
+    """An algorithm of the registry, asked as QGIS asks it."""
+
+    def __init__(self, identifier: str) -> None:
+        self.identifier = identifier
+        self.context = QgsProcessingContext()
+        self.context.setProject(QgsProject.instance())
+
+    def refusal(self, **parameters: Any) -> str:
+        """The message of checkParameterValues, "" where it is content."""
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(self.identifier)
+        fine, message = algorithm.checkParameterValues(parameters, self.context)
+        assert fine == (not message)
+        return message
+
+    def run(self, **parameters: Any) -> Dict[str, Any]:
+        """Outputs after check, prepare, process and postProcess; raises what QGIS would show."""
+        import processing
+
+        self.feedback = QgsProcessingFeedback()
+        return processing.run(self.identifier, parameters, context=self.context, feedback=self.feedback)
+
+
+@pytest.fixture
+def train(provider: Any) -> Any:
+    yield from asked("satdifuser:trainsegmentation")
+
+
+@pytest.fixture
+def segment(provider: Any) -> Any:
+    yield from asked("satdifuser:segment")
+
+
+@pytest.fixture
+def doctor(provider: Any) -> Any:
+    yield from asked("satdifuser:doctor")
+
+
+def asked(identifier: str) -> Iterator[Asked]:
+    """Without its context afterwards: layers that outlive QGIS end in a segmentation fault."""
+    algorithm = Asked(identifier)
+    yield algorithm
+    algorithm.context = None

@@ -1,0 +1,92 @@
+"""Outputs that would lose data are refused before the engine is asked."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
+
+from . import landscape
+
+
+@pytest.fixture
+def chosen(image, model, tmp_path):
+    return {"INPUT": image, "MODEL": model, "OUTPUT": str(tmp_path / "map.tif")}
+
+
+def refused(asked, engine, **parameters):
+    """The message; the engine was not asked."""
+    with pytest.raises(QgsProcessingException):
+        asked.run(**parameters)
+    assert engine.requests == []
+    return asked.feedback.textLog()
+
+
+def test_a_file_that_is_open_in_the_project(segment, engine, chosen):
+    landscape.write_raster(chosen["OUTPUT"], bands=1)
+    QgsProject.instance().addMapLayer(QgsRasterLayer(chosen["OUTPUT"], "last year"))
+    said = refused(segment, engine, **chosen)
+    assert 'is open in the project as "last year"' in said
+    assert "Remove that layer first" in said
+
+
+def test_a_geopackage_that_is_open_in_the_project(segment, engine, chosen, tmp_path):
+    target = str(landscape.write_labels(tmp_path / "p.gpkg"))
+    QgsProject.instance().addMapLayer(QgsVectorLayer(f"{target}|layername=p", "polygons", "ogr"))
+    assert 'is open in the project as "polygons"' in refused(segment, engine, POLYGONS=target, **chosen)
+
+
+def test_a_geopackage_with_other_tables(segment, engine, chosen, tmp_path):
+    target = landscape.write_labels(tmp_path / "data.gpkg", table="parcels")
+    assert "already holds parcels" in refused(segment, engine, POLYGONS=str(target), **chosen)
+    landscape.write_labels(target, table="roads")
+    assert "already holds parcels, roads" in refused(segment, engine, POLYGONS=str(target), **chosen)
+
+
+def test_a_table_inside_a_geopackage(segment, engine, chosen, tmp_path):
+    target = landscape.write_labels(tmp_path / "data.gpkg", table="parcels")
+    wish = f"ogr:dbname='{target}' table=\"land_cover\" (geom)"
+    said = refused(segment, engine, POLYGONS=wish, **chosen)
+    assert "POLYGONS" in said
+
+
+def test_our_own_geopackage_of_the_last_run_is_replaced(segment, engine, chosen, tmp_path):
+    target = str(tmp_path / "p.gpkg")
+    segment.run(POLYGONS=target, **chosen)
+    segment.run(POLYGONS=target, **chosen)
+    assert len(engine.requests) == 2
+
+
+def test_an_input(segment, engine, chosen, image):
+    said = refused(segment, engine, **{**chosen, "OUTPUT": image})
+    assert "is also read as INPUT" in said
+
+
+def test_the_labels(train, engine, image, labels):
+    said = refused(train, engine, INPUT=image, LABELS=labels, CLASS_FIELD="class", MODEL=labels)
+    assert "MODEL" in said
+
+
+def test_one_file_for_two_outputs(segment, engine, chosen):
+    assert "are the same file" in refused(segment, engine, ENTROPY=chosen["OUTPUT"], **chosen)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("OUTPUT", ".png"), ("OUTPUT", ""), ("PROBABILITIES", ".jp2"), ("POLYGONS", ".kml")]
+)
+def test_a_format_that_the_engine_does_not_write(segment, engine, chosen, tmp_path, name, ending):
+    said = refused(segment, engine, **{**chosen, name: str(tmp_path / f"x{ending}")})
+    assert f"{name}: " in said
+    assert "Let its name end in" in said
+
+
+def test_a_model_with_another_ending(train, engine, image, labels, tmp_path):
+    said = refused(train, engine, INPUT=image, LABELS=labels, CLASS_FIELD="class", MODEL=str(tmp_path / "m.pt"))
+    assert "MODEL" in said
+    assert ".safetensors" in said
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(segment, engine, chosen):
+    assert "cannot be written to" in refused(segment, engine, **{**chosen, "OUTPUT": "/proc/map.tif"})

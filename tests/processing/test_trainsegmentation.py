@@ -1,0 +1,220 @@
+"""Train: parameters to request, and refusals that name thing, value and way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from qgis.core import (
+    QgsProcessingFeatureSourceDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QVariant
+
+from . import landscape
+
+
+@pytest.fixture
+def chosen(image, labels, tmp_path):
+    return {"INPUT": image, "LABELS": labels, "CLASS_FIELD": "class", "MODEL": str(tmp_path / "crops.safetensors")}
+
+
+def request_of(train, engine, **parameters):
+    train.run(**parameters)
+    return engine.requests[-1]
+
+
+def test_image_labels_and_field_are_enough(train, engine, chosen, image, labels):
+    request = request_of(train, engine, **chosen)
+    assert (request.input, request.class_field, request.model) == (image, "class", chosen["MODEL"])
+    assert request.labels.split("|layername=") == [labels, "labels"] or request.labels == labels
+    assert (request.bands, request.scaling, request.timesteps, request.validation) == ((), 0, (), 0.2)
+    assert (request.name, request.report, request.styles) == ("crops", "", ())
+
+
+@pytest.mark.parametrize("bands", ["3,2,1", "3;2;1", "3, 2, 1", [3, 2, 1], ["3", "2", "1"]])
+def test_bands_keep_the_users_order_however_they_are_written(train, engine, chosen, bands):
+    assert request_of(train, engine, BANDS=bands, **chosen).bands == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [("3,2,9", "band 9 is chosen but"), ("1,2", "2 bands are chosen (1, 2)"), ("r,g,b", '"r" is no whole number')],
+)
+def test_bands_out_of_range_or_number_are_refused(train, chosen, bands, said):
+    assert said in train.refusal(BANDS=bands, **chosen)
+
+
+def test_advanced_settings_reach_the_request(train, engine, chosen):
+    request = request_of(
+        train, engine, SCALING=3, DIVISOR=3000, FUSION=2, HEAD=1, EXTRACTION=2, TIMESTEPS="1, 101, 201",
+        SPECTRAL=False, EPOCHS=7, VALIDATION=0, SEED=3, DEVICE=1, **chosen,
+    )  # fmt: skip
+    assert (request.scaling, request.divisor, request.fusion, request.head, request.extraction) == (3, 3000, 2, 1, 2)
+    assert (request.timesteps, request.spectral, request.epochs) == ((1, 101, 201), False, 7)
+    assert (request.validation, request.seed, request.device) == (0, 3, 1)
+
+
+def test_a_time_beyond_the_model_is_refused(train, chosen):
+    assert "0 to 999" in train.refusal(TIMESTEPS="1, 1000", **chosen)
+
+
+@pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "DEVICE"])
+def test_a_choice_that_does_not_exist_is_refused(train, chosen, name):
+    assert name in train.refusal(**{name: 9}, **chosen)
+
+
+def test_without_labels_both_ways_out_are_told(train, image):
+    said = train.refusal(INPUT=image, MODEL="m.safetensors")
+    assert "LABELS" in said
+    assert "LABEL_RASTERS" in said
+
+
+def test_labels_without_a_field_list_the_fields(train, chosen):
+    said = train.refusal(**{**chosen, "CLASS_FIELD": ""})
+    assert "CLASS_FIELD is empty" in said
+    assert "note, class" in said
+
+
+def test_a_misspelled_field_is_recognised(train, chosen):
+    assert 'Did you mean "class"?' in train.refusal(**{**chosen, "CLASS_FIELD": "clas"})
+
+
+def test_a_misspelled_parameter_is_recognised(train, chosen):
+    assert train.refusal(EPOCH=3, **chosen) == 'There is no parameter "EPOCH". Did you mean "EPOCHS"?'
+
+
+def test_an_image_is_not_its_own_labels(train, image):
+    said = train.refusal(INPUT=image, LABEL_RASTERS=[image], MODEL="m.safetensors")
+    assert image in said
+    assert "cannot be its own labels" in said
+
+
+def test_label_rasters_and_more_images_become_paths(train, engine, image, tmp_path):
+    codes = str(landscape.write_raster(tmp_path / "codes.tif", bands=1, classes=True))
+    other = str(landscape.write_raster(tmp_path / "other.tif"))
+    request = request_of(
+        train, engine, INPUT=image, MORE_INPUTS=[other], LABEL_RASTERS=[codes], MODEL=str(tmp_path / "m.safetensors")
+    )
+    assert (request.more_inputs, request.label_rasters, request.labels) == ((other,), (codes,), "")
+    assert [(style.value, style.color) for style in request.styles][1:4] == [
+        ("1", "#0072b2"), ("2", "#009e73"), ("3", "#e69f00"),
+    ]  # fmt: skip
+
+
+def test_a_raster_in_a_list_that_cannot_be_opened_is_refused(train, chosen, tmp_path):
+    missing = str(tmp_path / "missing.tif")
+    assert f'"{missing}" is no raster' in train.refusal(MORE_INPUTS=[missing], **chosen)
+
+
+def test_a_web_map_is_refused_with_the_way_out(train, chosen):
+    layer = QgsRasterLayer("type=xyz&url=http://localhost/%7Bz%7D/%7Bx%7D/%7By%7D.png", "street map", "wms")
+    QgsProject.instance().addMapLayer(layer)
+    said = train.refusal(**{**chosen, "INPUT": layer.id()})
+    assert '"street map" is not a plain raster file' in said
+    assert "GeoTIFF" in said
+
+
+def test_labels_elsewhere_are_refused_before_work(train, chosen, tmp_path):
+    far = str(landscape.write_raster(tmp_path / "far.tif", left=700_000.0))
+    said = train.refusal(**{**chosen, "INPUT": far})
+    assert '"labels' in said
+    assert 'does not touch "far"' in said
+
+
+def test_labels_without_crs_are_refused_where_the_image_has_one(train, chosen):
+    layer = landscape.memory_labels(["a"])
+    layer.setCrs(type(layer.crs())())
+    QgsProject.instance().addMapLayer(layer)
+    assert "has no CRS" in train.refusal(**{**chosen, "LABELS": layer.id()})
+
+
+def exported(request):
+    layer = QgsVectorLayer(request.labels, "exported", "ogr")
+    assert layer.isValid(), request.labels
+    return [feature["class"] for feature in layer.getFeatures()]
+
+
+def test_memory_layers_are_exported(train, engine, chosen):
+    layer = landscape.memory_labels(["a", "b"])
+    QgsProject.instance().addMapLayer(layer)
+    request = request_of(train, engine, **{**chosen, "LABELS": layer.id()})
+    assert exported(request) == ["a", "b"]
+
+
+def test_a_label_field_called_fid_survives(train, engine, chosen):
+    layer = landscape.memory_labels([7, 7], QVariant.Int, field="fid")
+    QgsProject.instance().addMapLayer(layer)
+    request = request_of(train, engine, **{**chosen, "LABELS": layer.id(), "CLASS_FIELD": "fid"})
+    copy = QgsVectorLayer(request.labels, "exported", "ogr")
+    assert [feature["fid"] for feature in copy.getFeatures()] == [7, 7]
+
+
+def test_filters_count(train, engine, chosen, labels):
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    layer.setSubsetString("\"class\" <> 'wood'")
+    QgsProject.instance().addMapLayer(layer)
+    assert exported(request_of(train, engine, **{**chosen, "LABELS": layer.id()})) == ["water", "field"]
+
+
+def test_a_filter_that_leaves_nothing_is_refused(train, chosen, labels):
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    layer.setSubsetString("\"class\" = 'snow'")
+    QgsProject.instance().addMapLayer(layer)
+    assert "leaves no features" in train.refusal(**{**chosen, "LABELS": layer.id()})
+
+
+def test_only_selected_labels_count_where_that_is_wished(train, engine, chosen, labels):
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    wish = QgsProcessingFeatureSourceDefinition(layer.id(), selectedFeaturesOnly=True)
+    assert 'nothing is selected in "labels"' in train.refusal(**{**chosen, "LABELS": wish})
+    layer.selectByExpression("\"class\" = 'wood'")
+    assert exported(request_of(train, engine, **{**chosen, "LABELS": wish})) == ["wood"]
+
+
+def test_unsaved_edits_count(train, engine, chosen, labels):
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    layer.startEditing()
+    first = next(layer.getFeatures())
+    layer.changeAttributeValue(first.id(), layer.fields().indexOf("class"), "snow")
+    assert exported(request_of(train, engine, **{**chosen, "LABELS": layer.id()})) == ["snow", "wood", "field"]
+    layer.rollBack()
+
+
+def test_checking_writes_nothing(train, chosen, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    assert train.refusal(**chosen) == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_model_in_a_temporary_file_is_named_after_the_image(train, engine, chosen):
+    request = request_of(train, engine, **{**chosen, "MODEL": "TEMPORARY_OUTPUT"})
+    assert request.name == "image"
+    assert request.model.endswith(".safetensors")
+
+
+def test_an_unknown_backbone_names_the_shipped_ones(train, chosen):
+    said = train.refusal(BACKBONE="nothing-like-it", **chosen)
+    assert 'no folder "nothing-like-it"' in said
+    assert "Shipped:" in said
+
+
+def test_a_backbone_may_be_a_folder(train, engine, chosen, tmp_path):
+    folder = tmp_path / "backbone"
+    folder.mkdir()
+    assert request_of(train, engine, BACKBONE=str(folder), **chosen).backbone == str(folder)
+
+
+def test_figures_come_back_under_their_names(train, engine, chosen):
+    engine.values = {"miou": 0.5, "class_count": 3, "model_name": "crops", "device_used": "CPU", "inner": 1}
+    results = train.run(REPORT="TEMPORARY_OUTPUT", **chosen)
+    assert {name: results[name] for name in ("MIOU", "CLASS_COUNT", "MODEL_NAME")} == {
+        "MIOU": 0.5, "CLASS_COUNT": 3, "MODEL_NAME": "crops",
+    }  # fmt: skip
+    assert "MACRO_F1" not in results
+    assert "INNER" not in results
+    assert Path(results["REPORT"]).suffix == ".html"
