@@ -58,16 +58,41 @@ def plan_published(schedule: Schedule, wanted: Sequence[int], steps: int) -> lis
 
     Raises ValueError where a wanted time is not among them.
     """
-    grid = [-1, *schedule.leading_times(steps)]
-    missing = sorted(set(wanted) - set(grid[:-1]))
+    grid = [-1, *schedule.leading_times(steps)][:-1]
+    missing = sorted(set(wanted) - set(grid))
     if missing:
         raise ValueError(
             f"the published schedule of {steps} steps has no time {missing[0]}; its times are "
-            f"{', '.join(map(str, grid[:-1]))}"
+            f"{', '.join(map(str, grid))}"
         )
-    count = grid.index(max(wanted)) + 1
-    bars = [schedule.alpha_bar(time) for time in grid]
-    return [Call(grid[i], bars[i], bars[i], bars[i + 1], grid[i] in wanted) for i in range(count)]
+    return list(published_inversion(schedule, steps, [steps - 1 - grid.index(time) for time in wanted]).values())
+
+
+def published_inversion(
+    schedule: Schedule, steps: int, kept: Sequence[int], first: int = 0, end: int | None = None
+) -> dict[tuple[int, int], Call]:
+    """The published chain, (i, k) → call: its i-th call is called k = steps - 1 - i, so that k falls with noise.
+
+    Calls i from ``first`` up to ``end`` (None: up to the smallest k in ``kept``) are made.
+    """
+    grid = [-1, *schedule.leading_times(steps)]
+    end = steps - min(kept) if end is None else min(end, steps)
+    return {
+        (i, steps - 1 - i): _published_call(schedule, grid[i], grid[i + 1], steps - 1 - i in kept)
+        for i in range(first, end)
+    }
+
+
+def published_noising(schedule: Schedule, steps: int, kept: Sequence[int]) -> dict[tuple[int, int], Call]:
+    """The single call of the published code in any mode but inversion, (i, k) → call with i = k = min(kept)."""
+    grid = [-1, *schedule.leading_times(steps)]
+    k = min(kept)
+    return {(k, k): _published_call(schedule, grid[steps - k], grid[steps - k - 1], True)}
+
+
+def _published_call(schedule: Schedule, time: int, following: int, keep: bool) -> Call:
+    alpha = schedule.alpha_bar(time)
+    return Call(time, alpha, alpha, schedule.alpha_bar(following), keep)
 
 
 def advance(call: Call, x: Tensor, output: Tensor, prediction_type: str) -> Step:
