@@ -28,8 +28,12 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class BackboneReference:
-    """Which diffusion model the features come from. ``digest`` is the SHA-256 of its weights."""
+    """Which diffusion model the features come from.
 
+    ``reference`` is how to load it, a shipped name or a folder; ``digest`` is the SHA-256 of its weights.
+    """
+
+    reference: str
     name: str
     revision: str
     digest: str

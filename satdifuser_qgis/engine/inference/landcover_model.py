@@ -14,7 +14,19 @@ from ..backbones import load_backbone
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor, Recipe
 from ..model_file import ModelHeader, read_model
+from ..raster.read import Raster
+from .tile_metadata import tile_metadata
 from .tiles import resize
+
+
+def extract(
+    extractor: Extractor, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]], side: int
+) -> list[Tensor]:
+    """The pyramid of tiles, with the raster's own metadata where the recipe asks for them."""
+    metadata = None
+    if extractor.recipe.metadata == "raster" and extractor.backbone.has_metadata:
+        metadata = tile_metadata(raster, positions, side, tiles.shape[-1])
+    return extractor(tiles, positions, metadata)
 
 
 class LandCoverModel:
@@ -30,7 +42,7 @@ class LandCoverModel:
     def load(cls, path: Path, device: torch.device) -> LandCoverModel:
         """Raises EngineError("bad_model") where the file, its backbone or their agreement is broken."""
         header, tensors = read_model(path)
-        backbone = load_backbone(header.backbone.name, device)
+        backbone = load_backbone(header.backbone.reference, device)
         if backbone.digest != header.backbone.digest:
             raise EngineError(
                 "bad_model",
@@ -52,14 +64,14 @@ class LandCoverModel:
         return cls(header, Extractor(backbone, recipe, device), decoder, device)
 
     @torch.inference_mode()
-    def logits(self, tiles: Tensor, positions: Sequence[tuple[int, int]], side: int) -> Tensor:
+    def logits(self, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]], side: int) -> Tensor:
         """(B, classes, side, side) on the CPU.
 
         tiles: (B, 3, tile_px, tile_px), scaled to about -1..1. positions: row and column of each tile in the
         raster, which decide its noise. side: size of a tile in pixels of the raster.
         """
         tiles = tiles.to(self.device)
-        pyramid = self.extractor(tiles, positions)
+        pyramid = extract(self.extractor, tiles, raster, positions, side)
         spectral = tiles if self.header.spectral else None
         result = self.decoder(pyramid, tuple(tiles.shape[-2:]), spectral)
         return resize(result.float(), side).cpu()

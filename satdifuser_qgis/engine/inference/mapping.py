@@ -74,7 +74,7 @@ def _tile_logits(
     logits = np.zeros((len(columns), len(model.header.classes), plan.grid.side, plan.grid.side), np.float32)
     if seen:
         batch = torch.stack([read[i][0] for i in seen])
-        logits[seen] = model.logits(batch, [(row, columns[i]) for i in seen], plan.grid.side).numpy()
+        logits[seen] = model.logits(batch, raster, [(row, columns[i]) for i in seen], plan.grid.side).numpy()
     return columns, logits, [valid for _, valid in read]
 
 

@@ -30,7 +30,7 @@ from .samples import (
 
 # About this many blocks over the labelled ground: enough to hold back every class, large enough to be apart.
 BLOCKS = 30
-BATCH = 8
+BATCH = 4
 AUTOMATIC_EPOCHS = 16
 STEPS = (200, 600)
 # A trial of one scaling: a share of the tiles and of the steps.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..features import Extractor
+from ..inference.landcover_model import extract
 from ..inference.tiles import TileGrid, read_tile, tile_grid
 from ..raster.grid import Window
 from ..raster.normalise import Scaling
@@ -103,9 +106,8 @@ def choose_tiles(tiles: Sequence[LabelledTile], limit: int, seed: int) -> list[L
 
 def bytes_per_tile(extractor: Extractor, tile_px: int, times: int) -> int:
     """What one tile's float16 features take."""
-    return sum(
-        2 * times * sum(scale.channels) * -(-tile_px // scale.stride) ** 2 for scale in extractor.scales
-    )
+    sides = [(math.ceil(tile_px / scale.stride), sum(scale.channels)) for scale in extractor.scales]
+    return sum(2 * times * channels * side**2 for side, channels in sides)
 
 
 def compute_samples(
@@ -123,17 +125,27 @@ def compute_samples(
     """Features of the chosen tiles, in their order. ``scalings`` has one entry an image."""
     samples: list[Sample] = []
     numbers = {block: number for number, block in enumerate(sorted(held_back))}
-    for start in range(0, len(tiles), batch):
-        part = tiles[start : start + batch]
-        pixels = torch.stack([_read(images[tile.image], scalings[tile.image], tile, tile_px) for tile in part])
+    for part in _batches(tiles, batch):
+        image = images[part[0].image]
+        pixels = torch.stack([_read(image, scalings[tile.image], tile, tile_px) for tile in part])
+        positions = [(tile.row, tile.column) for tile in part]
         with torch.inference_mode():
-            pyramid = extractor(pixels.to(extractor.device), [(tile.row, tile.column) for tile in part])
+            pyramid = extract(extractor, pixels, image.raster, positions, image.side)
         for index, tile in enumerate(part):
-            maps = _targets(images[tile.image], lattices[tile.image], tile, numbers, tile_px)
+            maps = _targets(image, lattices[tile.image], tile, numbers, tile_px)
             features = [level[index].to("cpu", torch.float16).clone() for level in pyramid]
             samples.append(Sample(features, pixels[index], *maps))
         reporter.progress(len(samples), len(tiles), "tiles", message)
     return samples
+
+
+def _batches(tiles: Sequence[LabelledTile], size: int) -> Iterator[list[LabelledTile]]:
+    """Up to ``size`` tiles of one image at a time, in their order."""
+    for _, of_image in groupby(tiles, key=lambda tile: tile.image):
+        rest = list(of_image)
+        while rest:
+            yield rest[:size]
+            rest = rest[size:]
 
 
 def _grid(image: LabelledImage, tile_px: int) -> TileGrid:

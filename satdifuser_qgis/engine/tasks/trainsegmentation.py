@@ -1,0 +1,235 @@
+"""Task of "Train a land-cover model": labelled rasters in; a model file, a report and scores out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ...protocol import folders
+from ...protocol.choices import FUSION, HEAD
+from ...protocol.codec import to_plain
+from ...protocol.errors import EngineError
+from ...protocol.trainsegmentation import TrainSegmentationRequest
+from ..backbones import Backbone, load_backbone
+from ..decoder import Decoder, DecoderConfig
+from ..features import Extractor, Recipe
+from ..inference.device import choose_device, device_title
+from ..inference.tiles import side_in_raster
+from ..model_file import BackboneReference, ModelHeader, store_model, write_model
+from ..outputs import Outputs
+from ..raster.normalise import Scaling
+from ..raster.read import Raster, open_raster
+from ..report.scores import score
+from ..reporter import Reporter
+from ..result import Result
+from ..training.estimate import estimate_seconds, in_words
+from ..training.label_sources import LabelSources, read_label_sources
+from ..training.landcover import (
+    Ground,
+    choose_scaling,
+    fit_settings,
+    measure_scalings,
+    samples_of,
+    survey,
+    train,
+)
+from ..training.loop import FitResult
+from ..training.samples import LabelledImage
+from ..training.summary import build_report
+
+# Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
+# that latent models of the Stable Diffusion family were trained at.
+TILE_PX = {"pixel": 128, "latent": 256}
+
+
+def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs) -> Result:
+    """Trains a model. Raises EngineError bad_input, bad_request, bad_model, no_overlap, too_few_labels, device."""
+    started = time.monotonic()
+    device = choose_device(request.device)
+    with ExitStack() as stack:
+        rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
+        bands = _bands(request, rasters)
+        labels = read_label_sources(request, rasters, reporter)
+        reporter.log("Loading the backbone.")
+        backbone = load_backbone(request.backbone, device)
+        extractor = Extractor(backbone, _recipe(request), device)
+        tile_px = TILE_PX[backbone.space]
+        gsd = _pixel_size(rasters[0])
+        images = [
+            LabelledImage(raster, chosen, reader, side_in_raster(tile_px, gsd, raster.grid.pixel_size_m))
+            for raster, chosen, reader in zip(rasters, bands, labels.readers, strict=True)
+        ]
+        ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
+        config = _decoder_config(request, extractor, len(ground.classes))
+        settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
+        _tell(request, ground, labels, extractor, config, settings.steps, reporter)
+        scaling, tried = choose_scaling(
+            ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, reporter
+        )
+        scalings = measure_scalings(images, scaling, request.divisor)
+        samples = samples_of(ground, extractor, scalings, reporter, "Computing features")
+        decoder, result = train(ground, samples, config, settings, device, request.spectral, reporter)
+        header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried)
+    write_model(outputs.part(request.model), header, decoder.state_dict())
+    if request.report:
+        html = build_report(header, ground, labels, result, decoder.fusion_table(), device_title(device))
+        outputs.part(request.report).write_text(html, encoding="utf-8")
+    stored = store_model(outputs.part(request.model), header.name)
+    reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
+    reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
+    return Result(_written(request), _values(header, result, stored, device))
+
+
+def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tuple[int, ...]]:
+    first = rasters[0].choose_bands(request.bands)
+    names = rasters[0].names_of(first)
+    return [first, *(raster.choose_bands((), names, first) for raster in rasters[1:])]
+
+
+def _recipe(request: TrainSegmentationRequest) -> Recipe:
+    if request.extraction == 3:
+        raise EngineError(
+            "bad_request",
+            "Extraction 3 (clean) needs a backbone that was distilled for it, and none is shipped yet.",
+            "Choose automatic, noised or inversion.",
+        )
+    return Recipe(
+        times=tuple(sorted(request.timesteps)),
+        streams=request.streams,
+        mode="inversion" if request.extraction == 2 else "noised",
+        published=request.published,
+        metadata=request.metadata,
+        seed=request.seed,
+    )
+
+
+def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, classes: int) -> DecoderConfig:
+    return DecoderConfig(
+        fusion=FUSION[request.fusion or 1],
+        head=HEAD[request.head or 1],
+        scales=tuple(extractor.scales),
+        times=extractor.recipe.times,
+        classes=classes,
+        side_channels=3 if request.spectral else 0,
+    )
+
+
+def _pixel_size(raster: Raster) -> float:
+    size = raster.grid.pixel_size_m
+    return 0.0 if size is None else float((size[0] * size[1]) ** 0.5)
+
+
+def _tell(
+    request: TrainSegmentationRequest,
+    ground: Ground,
+    labels: LabelSources,
+    extractor: Extractor,
+    config: DecoderConfig,
+    steps: int,
+    reporter: Reporter,
+) -> None:
+    """One line that says what was understood, before the work starts."""
+    seconds = estimate_seconds(ground, extractor, config, steps, request.spectral, automatic=request.scaling == 0)
+    count = len(ground.images)
+    bands = ", ".join(str(band) for band in ground.images[0].bands)
+    reporter.log(
+        f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, bands {bands}, "
+        f"{len(ground.tiles)} labelled tiles; {in_words(seconds)} on {device_title(extractor.device)}."
+    )
+    if not ground.held_back and request.validation > 0:
+        reporter.log(
+            "No ground could be held back for validation: the labels lie too close together. There will be no scores.",
+            "warning",
+        )
+
+
+def _header(
+    request: TrainSegmentationRequest,
+    ground: Ground,
+    extractor: Extractor,
+    config: DecoderConfig,
+    scaling: Scaling,
+    gsd_m: float,
+    result: FitResult,
+    tried: dict[str, float],
+) -> ModelHeader:
+    first, backbone = ground.images[0], extractor.backbone
+    return ModelHeader(
+        name=_name(request),
+        classes=ground.classes,
+        bands=first.bands,
+        band_names=first.raster.names_of(first.bands),
+        scaling=Scaling("percentile") if scaling.kind == "percentile" else scaling,
+        gsd_m=gsd_m,
+        tile_px=ground.tile_px,
+        backbone=_reference(request, backbone),
+        features=to_plain(extractor.recipe),
+        decoder=to_plain(config),
+        spectral=request.spectral,
+        training={
+            "seed": request.seed,
+            "best_step": result.best_step,
+            "tiles": len(ground.tiles),
+            "images": len(ground.images),
+            "block_px": ground.block_px,
+            "blocks_held_back": len(ground.held_back),
+            "validation": request.validation,
+            "scaling_tried": tried,
+            "label_pixels": {item.name: int(n) for item, n in zip(ground.classes, ground.class_pixels, strict=True)},
+        },
+        scores=_scores(ground, result),
+        versions={name: importlib.metadata.version(name) for name in ("torch", "diffusers", "rasterio")},
+    )
+
+
+def _reference(request: TrainSegmentationRequest, backbone: Backbone) -> BackboneReference:
+    folder = Path(request.backbone).expanduser()
+    reference = str(folder.resolve()) if request.backbone and folder.is_dir() else backbone.name
+    return BackboneReference(reference, backbone.name, backbone.revision, backbone.digest)
+
+
+def _name(request: TrainSegmentationRequest) -> str:
+    """The name it was given, else the output file's, else, for a temporary file, the image's."""
+    if request.name:
+        return request.name
+    stem = Path(request.model).stem
+    return Path(request.input).stem if stem.lower() in ("model", "output", "") else stem
+
+
+def _scores(ground: Ground, result: FitResult) -> dict[str, object]:
+    if result.matrix is None or not result.matrix.sum():
+        return {}
+    scores = score(result.matrix)
+    names = [item.name for item in ground.classes]
+    return {
+        "split": "spatial blocks held back from training",
+        "miou": scores.miou,
+        "macro_f1": scores.macro_f1,
+        "overall_accuracy": scores.overall_accuracy,
+        "iou": dict(zip(names, scores.iou, strict=True)),
+        "pixels": int(result.matrix.sum()),
+    }
+
+
+def _written(request: TrainSegmentationRequest) -> dict[str, str]:
+    return {name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}
+
+
+def _values(
+    header: ModelHeader, result: FitResult, stored: Path, device: torch.device
+) -> dict[str, float | int | str]:
+    values: dict[str, float | int | str] = {
+        "class_count": len(header.classes),
+        "model_name": stored.stem,
+        "device_used": device_title(device),
+    }
+    for key in ("miou", "macro_f1", "overall_accuracy"):
+        figure = header.scores.get(key)
+        if figure is not None:
+            values[key] = round(float(figure), 6)
+    return values

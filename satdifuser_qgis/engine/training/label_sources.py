@@ -1,0 +1,105 @@
+"""All labels of a request as one: their classes, and for each image a function from windows to class indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...protocol.classes import LandCoverClass
+from ...protocol.errors import EngineError
+from ...protocol.trainsegmentation import TrainSegmentationRequest
+from ..raster.grid import Grid, Window
+from ..raster.read import Raster
+from ..reporter import Reporter
+from ..vector.class_table import merge_classes
+from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
+from ..vector.labels import UNLABELLED, VectorLabels, burn, crs_note, overlaps, read_vector_labels
+
+Reader = Callable[[Window], NDArray[np.int16]]
+
+
+@dataclass(frozen=True)
+class LabelSources:
+    """``readers`` has one entry an image; a window of it gives (h, w) class indices, -1 where nothing is known.
+    ``description`` is "412 polygons, 3 label rasters"; ``notes`` say what was left out or repaired, and why."""
+
+    classes: tuple[LandCoverClass, ...]
+    readers: tuple[Reader, ...]
+    description: str
+    notes: tuple[str, ...]
+
+
+def read_label_sources(
+    request: TrainSegmentationRequest, rasters: Sequence[Raster], reporter: Reporter
+) -> LabelSources:
+    """Reads the vector layer and the label rasters and pairs them with the images.
+
+    Where both know a pixel, what was drawn wins over the label raster. Raises EngineError bad_input, bad_request,
+    no_overlap, too_few_labels.
+    """
+    vector = read_vector_labels(request.labels, request.class_field, request.styles) if request.labels else None
+    label_rasters = [open_label_raster(path, request.styles) for path in request.label_rasters]
+    tables = ([vector.class_table] if vector else []) + [label.class_table for label in label_rasters]
+    classes, lookups = merge_classes(tables)
+    notes = list(vector.notes) if vector else []
+    served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]] = [[] for _ in rasters]
+    if label_rasters:
+        raster_lookups = lookups[1:] if vector else lookups
+        pairs, left_out = pair(label_rasters, rasters)
+        notes += left_out
+        for found in pairs:
+            label = label_rasters[found.label]
+            served[found.image].append((label, raster_lookups[found.label]))
+            reporter.log(f'Labels "{label.name}" serve the image "{rasters[found.image].name}" ({found.how}).')
+    if vector:
+        notes += _serve_vector(vector, lookups[0], rasters, served)
+    for raster, sources in zip(rasters, served, strict=True):
+        if not sources:
+            notes.append(f'No labels lie on the image "{raster.name}"; it is not used.')
+    for note in notes:
+        reporter.log(note, "warning")
+    readers = tuple(_reader(sources, raster.grid) for sources, raster in zip(served, rasters, strict=True))
+    return LabelSources(classes, readers, _description(vector, label_rasters), tuple(notes))
+
+
+def _serve_vector(
+    vector: VectorLabels,
+    lookup: NDArray[np.int16],
+    rasters: Sequence[Raster],
+    served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]],
+) -> list[str]:
+    notes, met = [], False
+    for number, raster in enumerate(rasters):
+        if overlaps(vector, raster.grid):
+            met = True
+            served[number].append((vector, lookup))
+            notes.append(crs_note(vector, raster.grid))
+    if not met and not any(served):
+        listed = ", ".join(f'"{raster.name}"' for raster in rasters)
+        raise EngineError(
+            "no_overlap",
+            f'No label of "{vector.name}" lies on the image{"s" * (len(rasters) > 1)} {listed}.',
+            "Check that labels and image show the same ground, and their coordinate reference systems.",
+        )
+    return sorted({note for note in notes if note})
+
+
+def _reader(sources: Sequence[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]], grid: Grid) -> Reader:
+    def read(window: Window) -> NDArray[np.int16]:
+        labels = np.full((window.height, window.width), UNLABELLED, np.int16)
+        for source, lookup in sources:
+            burnt = burn(source, grid, window) if isinstance(source, VectorLabels) else read_labels(source, grid, window)
+            labels = np.where(burnt == UNLABELLED, labels, lookup[burnt])
+        return labels
+
+    return read
+
+
+def _description(vector: VectorLabels | None, label_rasters: Sequence[LabelRaster]) -> str:
+    parts = [vector.description] if vector else []
+    if label_rasters:
+        parts.append(f"{len(label_rasters)} label raster{'s' * (len(label_rasters) > 1)}")
+    return ", ".join(parts)

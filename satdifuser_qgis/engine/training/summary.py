@@ -1,0 +1,86 @@
+"""A finished training as the data of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..model_file import ModelHeader
+from ..report.training_report import FusionWeight, InputImage, LabelCount, TrainingReport, training_report
+from .label_sources import LabelSources
+from .landcover import Ground
+from .loop import FitResult
+
+
+def build_report(
+    header: ModelHeader,
+    ground: Ground,
+    labels: LabelSources,
+    result: FitResult,
+    fusion: Sequence[dict[str, float | int | str]],
+    device: str,
+) -> str:
+    """The HTML of a training's report."""
+    held, total = ground.held_back_pixels, ground.class_pixels
+    data = TrainingReport(
+        model_name=header.name,
+        task="Train a land-cover model",
+        classes=ground.classes,
+        label_counts=tuple(
+            LabelCount(item.code, int(all_px - held_px), int(held_px))
+            for item, all_px, held_px in zip(ground.classes, total, held, strict=True)
+        ),
+        curve=result.curve,
+        best_step=result.best_step,
+        matrix=result.matrix,
+        blocks=tuple(matrix for matrix in result.matrices if matrix.sum()) if result.matrices is not None else (),
+        split=_split(ground),
+        settings=_settings(header),
+        fusion=tuple(FusionWeight(int(f["time"]), str(f["stream"]), float(f["weight"])) for f in fusion),
+        warnings=labels.notes,
+        inputs=tuple(
+            InputImage(image.raster.name, image.raster.grid.width, image.raster.grid.height, _note(header, ground, i))
+            for i, image in enumerate(ground.images)
+        ),
+        provenance=(
+            ("Backbone", f"{header.backbone.name}, revision {header.backbone.revision}"),
+            *((name, version) for name, version in header.versions.items()),
+            ("Computed on", device),
+        ),
+    )
+    return training_report(data)
+
+
+def _split(ground: Ground) -> str:
+    if not ground.held_back:
+        return ""
+    total = len({block for tile in ground.tiles for block in tile.counts})
+    if any(lattice.crs_wkt or lattice.size for lattice in ground.lattices):
+        return (
+            f"{len(ground.held_back)} of {total} blocks of ground, {ground.block_px} × {ground.block_px} pixels each, "
+            "were held back in all images that show them."
+        )
+    return f"{len(ground.held_back)} of {total} images were held back as a whole."
+
+
+def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
+    features, decoder, training = header.features, header.decoder, header.training
+    tried = ", ".join(f"{name} {value:.3f}" for name, value in training["scaling_tried"].items())
+    return (
+        ("Bands", ", ".join(f"{b} ({n})" if n else str(b) for b, n in zip(header.bands, header.band_names, strict=True))),
+        ("Scaling", header.scaling.kind + (f" (mean IoU tried: {tried})" if tried else "")),
+        ("Pixel size", f"{header.gsd_m:.3g} m" if header.gsd_m else "unknown"),
+        ("Tile", f"{header.tile_px} px"),
+        ("Extraction", f"{features['mode']}, times {', '.join(str(t) for t in features['times'])}"),
+        ("Fusion", str(decoder["fusion"])),
+        ("Head", str(decoder["head"]) + (" with the pixels beside the features" if header.spectral else "")),
+        ("Best step", str(training["best_step"])),
+        ("Seed", str(training["seed"])),
+    )
+
+
+def _note(header: ModelHeader, ground: Ground, number: int) -> str:
+    tiles = sum(tile.image == number for tile in ground.tiles)
+    image = ground.images[number]
+    size = image.raster.grid.pixel_size_m
+    pixel = f"{(size[0] * size[1]) ** 0.5:.3g} m a pixel" if size else "pixel size unknown"
+    return f"{pixel}, {tiles} labelled tile{'s' * (tiles != 1)}"
