@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
 UTM = "EPSG:32633"
@@ -49,9 +51,11 @@ def write_raster(
     values = values if values.ndim == 3 else values[None]
     options |= {"transform": transform} if transform is not None else {}
     count, height, width = values.shape
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(
-        path, "w", driver="GTiff", count=count, height=height, width=width, dtype=values.dtype, crs=crs, **options
-    ) as file:  # fmt: skip
+    options |= {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": values.dtype, "crs": crs}
+    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        file = rasterio.open(path, "w", **options)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), file:
         file.write(values)
         if mask is not None:
             file.write_mask(mask)
@@ -68,7 +72,10 @@ def write_label_layer(
     path: Path, geometries: Sequence[Any], values: Sequence[Any], field: str = "class", crs: str | None = UTM
 ) -> str:
     """Writes geometries with one field as a GeoPackage (or what the suffix says) and gives its path."""
-    geopandas.GeoDataFrame({field: list(values)}, geometry=list(geometries), crs=crs).to_file(path)
+    frame = geopandas.GeoDataFrame({field: list(values)}, geometry=list(geometries), crs=crs)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided")
+        frame.to_file(path)
     return str(path)
 
 

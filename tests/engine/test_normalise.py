@@ -22,9 +22,11 @@ def test_percentiles_map_to_the_ends_and_invalid_to_zero(tmp_path):
     expected = np.percentile(image[0][valid], [2, 98])
     assert (scaling.low[0], scaling.high[0]) == pytest.approx(tuple(expected))
     scaled = scale(values, valid, scaling)
-    assert scaled.dtype == np.float32 and not scaled[:, ~valid].any()
+    assert scaled.dtype == np.float32
+    assert not scaled[:, ~valid].any()
     inner = (values[0] >= scaling.low[0]) & (values[0] <= scaling.high[0]) & valid
-    assert np.abs(scaled[0][inner]).max() <= 1.0 and np.abs(scaled).max() <= 1.5
+    assert np.abs(scaled[0][inner]).max() <= 1.0
+    assert np.abs(scaled).max() <= 1.5
 
 
 def test_bright_targets_keep_contrast_up_to_a_quarter_beyond_the_range():
@@ -39,7 +41,8 @@ def test_constants_are_of_all_images_together(tmp_path):
     paths = [write_raster(tmp_path / f"{i}.tif", values) for i, values in enumerate((dark, bright))]
     with open_raster(paths[0]) as first, open_raster(paths[1]) as second:
         scaling = measure("constant", [(first, BANDS), (second, BANDS)])
-    assert scaling.low == pytest.approx((0.5,) * 3) and scaling.high == pytest.approx((209.5,) * 3)
+    assert scaling.low == pytest.approx((0.5,) * 3)
+    assert scaling.high == pytest.approx((209.5,) * 3)
 
 
 def test_divisor_and_none_are_plain_arithmetic(tmp_path):
@@ -54,9 +57,9 @@ def test_one_value_only_lands_in_the_middle():
 
 
 def test_an_image_without_valid_pixels_is_refused_by_name(tmp_path):
-    with open_raster(write_raster(tmp_path / "empty.tif", np.zeros((3, 4, 4), np.uint8), nodata=0)) as raster:
-        with pytest.raises(EngineError, match='"empty" has no valid pixel'):
-            measure("percentile", [(raster, BANDS)])
+    path = write_raster(tmp_path / "empty.tif", np.zeros((3, 4, 4), np.uint8), nodata=0)
+    with open_raster(path) as raster, pytest.raises(EngineError, match='"empty" has no valid pixel'):
+        measure("percentile", [(raster, BANDS)])
 
 
 def test_thinning_does_not_lose_what_little_is_there(tmp_path, monkeypatch):
@@ -76,4 +79,5 @@ def test_measuring_twice_gives_the_same_limits(shared_data):
     path = str(shared_data / "series/s2_slovenia/s2_20150711.tif")
     with open_raster(path) as raster:
         first, again = (measure("percentile", [(raster, (4, 3, 2))]) for _ in range(2))
-    assert first == again and 300 < first.low[0] < first.high[0] < 1000
+    assert first == again
+    assert 300 < first.low[0] < first.high[0] < 1000

@@ -1,0 +1,250 @@
+"""Labels from vector layers: classes, repairs, burning."""
+
+from __future__ import annotations
+
+import datetime
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from pyproj import CRS
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
+
+from satdifuser_qgis.engine.raster.grid import Grid, Window
+from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.vector.class_table import ClassTable, merge_classes
+from satdifuser_qgis.engine.vector.labels import burn, contested, crs_note, overlaps, read_vector_labels
+from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
+from satdifuser_qgis.protocol.errors import EngineError
+from tests.data import UTM, write_label_layer
+
+WKT = CRS.from_string(UTM).to_wkt()
+# One pixel is one unit; row 0 is at y = 10.
+GRID = Grid(WKT, Affine(1, 0, 0, 0, -1, 10), 10, 10)
+FIVE = [box(i, 0, i + 1, 1) for i in range(5)]
+
+
+def labels_of(folder, values, geometries=None, styles=(), crs=UTM, name="labels.gpkg"):
+    path = write_label_layer(folder / name, geometries or FIVE[: len(values)], values, crs=crs)
+    return read_vector_labels(path, "class", styles)
+
+
+def coded(labels):
+    return [(entry.code, entry.name) for entry in labels.classes]
+
+
+def test_whole_numbers_keep_their_values(tmp_path):
+    labels = labels_of(tmp_path, [300, 10, 0, 10])
+    assert coded(labels) == [(0, "0"), (10, "10"), (300, "300")]
+    assert not labels.class_table.made_codes
+
+
+def test_texts_get_codes_from_one_in_order_and_keep_their_names(tmp_path):
+    labels = labels_of(tmp_path, ["water", "field", "10", "null", "水域"])
+    assert coded(labels) == [(1, "10"), (2, "field"), (3, "null"), (4, "water"), (5, "水域")]
+    assert labels.class_table.made_codes
+
+
+@pytest.mark.parametrize(("values", "names"), [([-3, 0, 255], ["-3", "0", "255"]), ([1, 70000], ["1", "70000"])])
+def test_negative_and_large_codes_are_counted_anew(tmp_path, values, names):
+    assert coded(labels_of(tmp_path, values)) == list(enumerate(names, start=1))
+
+
+def test_real_numbers_that_are_whole_are_codes(tmp_path):
+    labels = labels_of(tmp_path, [1.0, 2.0, float("nan"), 2.0])
+    assert coded(labels) == [(1, "1"), (2, "2")]
+    assert labels.notes == ("1 of 4 features have no class and are left out.",)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ([1.0, 2.5], "fractions such as 2.5"),
+        ([True, False], "yes and no"),
+        ([datetime.datetime(2020, 1, 1, 5, tzinfo=datetime.timezone.utc)] * 2, "dates"),
+    ],
+)
+def test_what_is_no_class_is_refused_with_the_way_out(tmp_path, values, word):
+    with pytest.raises(EngineError, match=word) as caught:
+        labels_of(tmp_path, values)
+    assert caught.value.code == "bad_input"
+    assert "texts or whole numbers" in caught.value.remedy
+
+
+def test_more_values_than_classes_can_be_are_refused(tmp_path):
+    with pytest.raises(EngineError, match="300 different values"):
+        labels_of(tmp_path, list(range(300)), [Point(i, 0) for i in range(300)])
+
+
+def test_spellings_of_one_class_are_one_class_and_said(tmp_path):
+    labels = labels_of(tmp_path, ["Water", "water", "water ", "field", " "])
+    assert [name for _, name in coded(labels)] == ["field", "water"]
+    assert labels.notes == (
+        "1 of 5 features have no class and are left out.", '"Water" and "water" are taken as one class.',
+    )  # fmt: skip
+
+
+def test_a_style_gives_order_names_and_colours(tmp_path):
+    styles = (StyledClass("water", "Open water", "#0000FF"), StyledClass("gone", "", "#111111"))
+    labels = labels_of(tmp_path, ["field", "water", "Wood"], styles=styles)
+    assert coded(labels) == [(1, "Open water"), (2, "field"), (3, "Wood")]
+    assert labels.classes[0].color == "#0000ff"
+    assert len({entry.color for entry in labels.classes}) == 3
+    numbered = labels_of(tmp_path, [10, 20], styles=(StyledClass("20", "wood", "#00ff00"),), name="n.gpkg")
+    assert coded(numbered) == [(20, "wood"), (10, "10")]
+
+
+def test_an_unknown_field_names_the_closest_one(tmp_path):
+    path = write_label_layer(tmp_path / "a.gpkg", FIVE, ["a"] * 5, field="class_id")
+    with pytest.raises(EngineError, match='Did you mean "class_id"') as caught:
+        read_vector_labels(path, "clas_id")
+    assert caught.value.code == "bad_request"
+
+
+def test_layers_and_subsets_of_a_qgis_source_are_honoured(tmp_path):
+    path = tmp_path / "two.gpkg"
+    for layer, value in (("first", "a"), ("second", "b")):
+        frame = geopandas.GeoDataFrame({"class": [value, "c"], "year": [1, 2]}, geometry=FIVE[:2], crs=UTM)
+        frame.to_file(path, layer=layer)
+    labels = read_vector_labels(f"{path}|layername=second|subset=year = 1", "class")
+    assert coded(labels) == [(1, "b")]
+    assert labels.name == "second"
+
+
+def test_files_that_hold_no_labels_are_refused(tmp_path):
+    (tmp_path / "text.gpkg").write_text("no layer")
+    with pytest.raises(EngineError, match="cannot be read"):
+        read_vector_labels(str(tmp_path / "text.gpkg"), "class")
+    with pytest.raises(EngineError, match="cannot be read"):
+        read_vector_labels(str(tmp_path / "missing.gpkg"), "class")
+    (tmp_path / "table.csv").write_text("class\nwater\n")
+    with pytest.raises(EngineError, match="no geometries"):
+        read_vector_labels(str(tmp_path / "table.csv"), "class")
+    with pytest.raises(EngineError, match="no feature with both"):
+        labels_of(tmp_path, [None, None])
+
+
+def test_broken_and_missing_geometries_are_counted_and_repaired(tmp_path):
+    bow_tie = Polygon([(0, 0), (4, 4), (4, 0), (0, 4)])
+    labels = labels_of(tmp_path, ["a", "b", "c", "a"], [bow_tie, None, Polygon(), box(5, 5, 7, 7)])
+    assert labels.notes == (
+        "2 features have no geometry and are left out.", "1 invalid geometry was repaired.",
+    )  # fmt: skip
+    assert shapely.is_valid(np.asarray(labels.table.geometry.values)).all()
+    assert (burn(labels, GRID, GRID.whole) >= 0).sum() > 4
+
+
+def test_polygons_take_pixel_centres_lines_what_they_touch_points_their_pixel(tmp_path):
+    geometries = [box(0.4, 7.4, 2.4, 9.6), LineString([(0.1, 0.5), (4.9, 1.2)]), Point(9.99, 0.01)]
+    burnt = burn(labels_of(tmp_path, ["a", "b", "c"], geometries), GRID, GRID.whole)
+    assert np.argwhere(burnt == 0).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]]
+    assert np.argwhere(burnt == 2).tolist() == [[9, 9]]
+    assert {tuple(at) for at in np.argwhere(burnt == 1).tolist()} == {
+        (9, 0), (9, 1), (9, 2), (9, 3), (8, 3), (8, 4),
+    }  # fmt: skip
+
+
+def test_the_smaller_polygon_wins_whatever_the_order_and_is_counted(tmp_path):
+    large, small = box(0, 0, 10, 10), MultiPolygon([box(1, 1, 3, 3), box(5, 5, 6, 6)])
+    for order in (1, -1):
+        labels = labels_of(tmp_path, ["l", "s"][::order], [large, small][::order], name=f"order{order + 1}.gpkg")
+        burnt = burn(labels, GRID, GRID.whole)
+        assert [(burnt == k).sum() for k in range(2)] == [95, 5]
+        assert contested(labels, GRID, GRID.whole) == 5
+
+
+def test_points_win_over_lines_and_lines_over_polygons(tmp_path):
+    geometries = [Point(5.5, 5.5), LineString([(0, 5.5), (10, 5.5)]), box(0, 0, 10, 10)]
+    burnt = burn(labels_of(tmp_path, ["p", "l", "a"], geometries), GRID, GRID.whole)
+    assert burnt[4, 5] == 2
+    assert (burnt[4] == 1).sum() == 9
+    assert (burnt == 0).sum() == 90
+
+
+def test_a_pixel_has_one_label_whatever_the_window(tmp_path):
+    rng = np.random.default_rng(0)
+    geometries = [Point(*rng.uniform(0, 10, 2)).buffer(rng.uniform(0.5, 3)) for _ in range(12)]
+    labels = labels_of(tmp_path, [f"c{i % 3}" for i in range(12)], geometries)
+    whole = burn(labels, GRID, GRID.whole)
+    for window in GRID.whole.blocks(3):
+        part = burn(labels, GRID, window)
+        rows, cols = slice(window.row, window.row + window.height), slice(window.col, window.col + window.width)
+        np.testing.assert_array_equal(part, whole[rows, cols])
+    beyond = burn(labels, GRID, Window(-2, -2, 14, 14))
+    np.testing.assert_array_equal(beyond[2:12, 2:12], whole)
+
+
+def test_labels_in_another_crs_land_on_the_same_pixels(tmp_path):
+    grid = Grid(WKT, Affine(10, 0, 5e5, 0, -10, 5.2e6), 50, 50)
+    geometries = [box(5e5 + 103, 5.2e6 - 203, 5e5 + 203, 5.2e6 - 103), Point(5e5 + 5, 5.2e6 - 5)]
+    labels = labels_of(tmp_path, ["a", "b"], geometries)
+    path = tmp_path / "lonlat.gpkg"
+    labels.table.assign(**{"class": ["a", "b"]}).to_crs(4326).to_file(path)
+    there = read_vector_labels(str(path), "class")
+    np.testing.assert_array_equal(burn(there, grid, grid.whole), burn(labels, grid, grid.whole))
+    assert overlaps(there, grid)
+    assert not overlaps(there, Grid(WKT, Affine(10, 0, 6e5, 0, -10, 5.2e6), 50, 50))
+
+
+def test_a_missing_crs_is_taken_to_be_the_same_and_said(tmp_path):
+    labels = labels_of(tmp_path, ["a", "b"], crs=None)
+    assert overlaps(labels, GRID)
+    assert crs_note(labels, GRID) == "The labels have no CRS and are taken to be in that of the raster."
+    bare = Grid("", GRID.transform, 10, 10)
+    assert crs_note(labels, bare) == ""
+    assert crs_note(labels_of(tmp_path, ["a"], name="c.gpkg"), bare).startswith("The raster has no CRS and is taken")
+
+
+def table(*classes, made=False, source="s"):
+    return ClassTable(source, tuple(LandCoverClass(*entry) for entry in classes), made)
+
+
+def test_merged_sources_share_classes_by_name_and_by_code():
+    drawn = table((1, "Forest", "#00ff00"), (2, "road", "#ff0000"), made=True)
+    raster = table((10, "10", "#111111"), (70, "forest", "#222222"), (100, "sea", "#00ff00"))
+    other = table((10, "building", "#333333"), (100, "100", "#444444"))
+    merged, lookups = merge_classes([drawn, raster, other])
+    assert [(entry.code, entry.name) for entry in merged] == [
+        (2, "road"), (10, "building"), (70, "forest"), (100, "sea"),
+    ]  # fmt: skip
+    assert [lookup.tolist() for lookup in lookups] == [[2, 0, -1], [1, 2, 3, -1], [1, 3, -1]]
+    assert len({entry.color for entry in merged}) == 4
+
+
+def test_one_code_with_two_names_is_refused():
+    with pytest.raises(EngineError, match=r'Code 1 is "water" .* and "wood" in b'):
+        merge_classes([table((1, "water", "#000001")), table((1, "wood", "#000002"), source="b")])
+
+
+def test_a_single_source_stays_as_it_is():
+    styled = table((5, "b", "#000001"), (3, "a", "#000002"))
+    merged, lookups = merge_classes([styled])
+    assert merged == styled.classes
+    assert lookups[0].tolist() == [0, 1, -1]
+
+
+def test_real_polygons_agree_with_the_raster_they_were_made_from(shared_data):
+    folder = shared_data / "segmentation" / "s2_korea_landcover" / "train"
+    labels = read_vector_labels(str(shared_data / "vectors" / "korea_202309_12_polygons.gpkg"), "class_id")
+    assert labels.description == "444 polygons"
+    with open_raster(str(folder / "labels" / "kr_202309_12.tif")) as raster:
+        burnt = burn(labels, raster.grid, raster.grid.whole)
+        stored, _ = raster.read_codes(raster.grid.whole)
+    codes = np.array([entry.code for entry in labels.classes])
+    labelled = burnt >= 0
+    assert labelled.mean() > 0.9
+    np.testing.assert_array_equal(codes[burnt[labelled]], stored[labelled])
+
+
+def test_real_problem_layers_are_read_with_notes(shared_data):
+    folder = shared_data / "awkward"
+    expected = {
+        "labels_invalid_geometry.gpkg": 2, "labels_null_classes.gpkg": 1, "labels_mixed_case.gpkg": 3,
+        "labels_ok.gpkg": 0, "labels_mixed_types.gpkg": 0,
+    }  # fmt: skip
+    for name, notes in expected.items():
+        labels = read_vector_labels(str(folder / name), "class")
+        assert len(labels.notes) == notes, name
+        assert len(labels.classes) == (2 if "null" in name else 3)
