@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Sequence, TextIO
+from typing import Any, Sequence, TextIO
 
 from ..protocol.errors import EngineError
 from .failures import explain
@@ -62,36 +62,48 @@ class ConsoleReporter:
         self._stream.flush()
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
+def run(arguments: argparse.Namespace) -> int:
     """Does what the request file says."""
-    reporter = ConsoleReporter(sys.stderr, arguments.verbose)
-    result = execute(read_request(arguments.request), reporter, Outputs(uuid.uuid4().hex[:8]))
-    return {"outputs": result.outputs, "values": result.values}
+    with _answer() as answer:
+        reporter = ConsoleReporter(sys.stderr, arguments.verbose)
+        result = execute(read_request(arguments.request), reporter, Outputs(uuid.uuid4().hex[:8]))
+        _write(answer, {"outputs": result.outputs, "values": result.values})
+    return 0
 
 
-def devices(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What there is to compute on."""
+def devices(arguments: argparse.Namespace) -> int:
+    """Tells what there is to compute on."""
     from .tasks.doctor import devices as found
 
-    return found()
+    with _answer() as answer:
+        _write(answer, found())
+    return 0
+
+
+def compare_reference(arguments: argparse.Namespace) -> int:
+    """Compares our arithmetic with golden vectors; 1 where an item is out of its tolerance."""
+    from .compare import main as compare
+
+    return compare(arguments.folder)
+
+
+def _answer() -> TextIO:
+    """The true stdout; what libraries print from now on goes to stderr."""
+    return os.fdopen(take_stdout(), "w", encoding="utf-8")
+
+
+def _write(answer: TextIO, content: dict[str, Any]) -> None:
+    answer.write(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code. stdout carries nothing but the answer, whatever libraries print."""
+    """Returns the exit code."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "compare-reference":
-        from . import compare
-
-        return int(compare.main(arguments.folder))
-    answer = os.fdopen(take_stdout(), "w", encoding="utf-8")
-    command: Callable[[argparse.Namespace], dict[str, Any]] = arguments.function
     try:
-        with answer:
-            answer.write(json.dumps(command(arguments), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+        return int(arguments.function(arguments))
     except (Exception, KeyboardInterrupt) as error:
         _tell(explain(error), arguments.verbose)
         return 1
-    return 0
 
 
 def _tell(failure: EngineError, verbose: bool) -> None:
@@ -114,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     devices_command.set_defaults(function=devices)
     compare_command = commands.add_parser("compare-reference", help="check the arithmetic against golden vectors")
     compare_command.add_argument("folder", type=Path, help="folder with a manifest of reference vectors")
+    compare_command.set_defaults(function=compare_reference)
     return parser
 
 

@@ -86,13 +86,13 @@ class Pace:
         self._last = 0.0
 
     def left_s(self, done: float, total: float, unit: str) -> Optional[float]:
-        """Seconds until done is total, or None where it is too early to say."""
+        """Seconds until done is total, or None where it is too early to say or nothing is left."""
         now = self._clock()
         if (total, unit) != self._phase or done < self._last:
             self._phase, self._start = (total, unit), (now, done)
         self._last = done
         elapsed, worked = now - self._start[0], done - self._start[1]
-        if elapsed < FORECAST_AFTER_S or worked < FORECAST_AFTER_SHARE * total:
+        if elapsed < FORECAST_AFTER_S or worked < FORECAST_AFTER_SHARE * total or done >= total:
             return None
         return elapsed / worked * (total - done)
 
