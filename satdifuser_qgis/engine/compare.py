@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +277,7 @@ def _run(
     for (i, k), call in calls.items():
         step, x = f"step{i:02d}", stored[f"step{i:02d}/x"] if alone else x
         times = torch.full((len(x),), float(call.time))
-        output, maps = tap(backbone.network, names, lambda x=x, times=times: backbone.denoise(x, times))
+        output, maps = tap(backbone.network, names, partial(backbone.denoise, x, times))
         if output is None:
             raise ValueError("the network ended early")
         ours |= {f"{step}/x": x, f"{step}/eps_cond": output}

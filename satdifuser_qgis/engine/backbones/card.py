@@ -38,7 +38,7 @@ def read_card(folder: Path, space: str) -> Card:
     """The card of a folder, or one made from the folder's name where it has none. Raises EngineError("bad_model")."""
     path = folder / FILE
     if not path.is_file():
-        return Card(name=folder.name, space=space)
+        return Card(name=_title(folder), space=space)
     data = json.loads(path.read_text(encoding="utf-8"))
     if data.get("format") != 1 or data.get("space", space) != space:
         raise EngineError(
@@ -50,7 +50,7 @@ def read_card(folder: Path, space: str) -> Card:
     low_high = data.get("scaling")
     gsd = data.get("gsd_m")
     return Card(
-        name=str(data.get("name", folder.name)),
+        name=str(data.get("name", _title(folder))),
         revision=str(data.get("revision", "")),
         space=space,
         unshuffle=int(data.get("unshuffle", 1)),
@@ -61,3 +61,9 @@ def read_card(folder: Path, space: str) -> Card:
         prompt=str(data.get("prompt", Card.prompt)),
         raw=data,
     )
+
+
+def _title(folder: Path) -> str:
+    """A folder's name, with its parent's where it only says which of several it is, as DiffusionSat's do."""
+    vague = folder.name.startswith(("resolution", "checkpoint-"))
+    return f"{folder.parent.name}/{folder.name}" if vague else folder.name

@@ -91,10 +91,16 @@ def _load_latent(folder: Path, unet: Path, device: torch.device) -> Backbone:
     home = next((path for path in around if (path / "vae" / "config.json").is_file()), folder)
     card = read_card(folder, "latent")
     files = weight_files(unet)
-    weights = read_weights(files)
+    weights, config = read_weights(files), read_config(unet)
     plain = {key: value for key, value in weights.items() if not key.startswith(PREFIX)}
-    network = build_network(read_config(unet), plain, unet)
+    network = build_network(config, plain, unet)
     metadata = None
+    if len(plain) == len(weights) and config.get("use_metadata", config.get("_class_name") == "SatUNet"):
+        raise EngineError(
+            "bad_model",
+            f"The network in {unet} was trained with metadata, but its weights for them ({PREFIX}*) are missing.",
+            "Take the weights as they were published; they were probably saved again by a program that drops them.",
+        )
     if len(plain) < len(weights):
         metadata = metadata_from_weights(weights, network.config.block_out_channels[0], network.time_proj)
     vae = home / "vae"
