@@ -29,7 +29,13 @@ def save_style_beside(layer: QgsMapLayer, path: str) -> bool:
 
 
 def save_style_in_database(layer: QgsVectorLayer, name: str) -> str:
-    """Stores the layer's style as the default in its own database. Returns what went wrong, "" where nothing did."""
+    """Stores the layer's style as the default in its own database. Returns what went wrong, "" where nothing did.
+
+    A style of that name is removed first: QGIS would ask in a window whether to overwrite it, also headless.
+    """
+    _count, ids, names, *_rest = layer.listStylesInDatabase()
+    for identifier in (number for number, known in zip(ids, names) if known == name):
+        layer.deleteStyleFromDatabase(identifier)
     answer = layer.saveStyleToDatabase(name, "", True, "")
     if isinstance(answer, tuple):
         answer = next((part for part in answer if isinstance(part, str)), "")

@@ -46,6 +46,8 @@ def test_dialogs_open(dialog, image, labels, name):
 
 
 def test_the_dialog_takes_the_only_image_and_offers_its_fields(dialog, image, labels):
+    from processing.tools import dataobjects
+
     raster, vector = QgsRasterLayer(image, "image"), QgsVectorLayer(labels, "labels", "ogr")
     QgsProject.instance().addMapLayers([raster, vector])
     made = dialog("trainsegmentation")
@@ -53,7 +55,7 @@ def test_the_dialog_takes_the_only_image_and_offers_its_fields(dialog, image, la
     parameters = made.createProcessingParameters()
     assert parameters["INPUT"] in (raster.id(), raster)
     assert parameters["CLASS_FIELD"] == "class"
-    fine, message = made.algorithm().checkParameterValues(parameters, made.processingContext())
+    fine, message = made.algorithm().checkParameterValues(parameters, dataobjects.createContext())
     assert (fine, message) == (True, "")
     keep_picture(made, "trainsegmentation-filled")
     made.close()
