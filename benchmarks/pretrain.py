@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--finish", type=float, default=0.2, help="share of the sitting with a falling rate")
     parser.add_argument("--batch", type=int, default=128, help="crops a step; 1024 and more suit a GPU")
     parser.add_argument("--threads", type=int, default=0, help="threads on a CPU; 0 takes them all")
+    parser.add_argument("--no-probe", action="store_true", help="leave out the linear probe, which takes minutes")
     parser.add_argument("--run", type=Path, default=ROOT / "runs" / "pretrain", help="folder of the checkpoint")
     parser.add_argument("--backbone", type=Path, default=ROOT / "resources" / "models" / "compact-s2-rgb")
     choices = parser.parse_args()
@@ -37,7 +38,7 @@ def main() -> int:
         run=str(choices.run.resolve()),
         backbone=str(choices.backbone.resolve()),
         leave_out=str((choices.data / "train_lonlat.csv").resolve()),
-        labels=str((choices.data / "train_2000_seed0.txt").resolve()),
+        labels="" if choices.no_probe else str((choices.data / "train_2000_seed0.txt").resolve()),
         about=ABOUT,
         minutes=choices.minutes,
         steps=choices.steps,

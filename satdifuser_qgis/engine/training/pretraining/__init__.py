@@ -1,0 +1,1 @@
+"""How the embedded backbone is trained from unlabelled tiles: data, network, loop, scores and the shipped folder."""
