@@ -12,11 +12,13 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from pyproj import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
 UTM = "EPSG:32633"
+UTM_WKT: str = CRS.from_string(UTM).to_wkt()
 PLACE = Affine(10, 0, 500_000, 0, -10, 5_200_000)
 CLASS_NAMES = {1: "water", 2: "forest", 3: "field", 4: "road"}
 CLASS_COLORS = {1: (0, 114, 178), 2: (0, 158, 115), 3: (240, 228, 66), 4: (127, 127, 127)}

@@ -22,7 +22,8 @@ def grid_at(code: int, transform: Affine, size: int = 100) -> Grid:
 def test_tiles_cover_the_axis_are_full_size_and_share_the_overlap(length, tile, share):
     overlap = int(tile * share)
     origins = tile_origins(length, tile, overlap)
-    assert origins[0] == 0 and origins == sorted(set(origins))
+    assert origins[0] == 0
+    assert origins == sorted(set(origins))
     assert origins[-1] == max(0, length - tile)
     assert all(b - a <= tile - overlap for a, b in zip(origins, origins[1:], strict=False))
 
@@ -68,7 +69,8 @@ def test_blocks_cover_a_window_once(height, width, size):
         for c in range(block.col, block.col + block.width)
     ]
     assert len(pixels) == len(set(pixels)) == height * width
-    assert min(pixels) == (3, 5) and max(pixels) == (2 + height, 4 + width)
+    assert min(pixels) == (3, 5)
+    assert max(pixels) == (2 + height, 4 + width)
 
 
 def test_pixel_sizes_are_metres_on_the_ground():
@@ -78,7 +80,8 @@ def test_pixel_sizes_are_metres_on_the_ground():
     assert grid_at(2263, Affine(10, 0, 983000, 0, -10, 200000)).pixel_size_m == pytest.approx((3.048006, 3.048006))
     # A degree of longitude at 60 degrees north is half of one at the equator.
     width, height = grid_at(4326, Affine(0.001, 0, 10, 0, -0.001, 60.05)).pixel_size_m
-    assert width == pytest.approx(55.8, abs=0.2) and height == pytest.approx(111.4, abs=0.2)
+    assert width == pytest.approx(55.8, abs=0.2)
+    assert height == pytest.approx(111.4, abs=0.2)
     # Web Mercator stretches by two there.
     width, _ = grid_at(3857, Affine(10, 0, 1113195, 0, -10, 8399738)).pixel_size_m
     assert width == pytest.approx(5.0, abs=0.05)
@@ -92,7 +95,8 @@ def test_a_rotated_pixel_has_its_own_size():
 def test_same_crs_whatever_the_writing():
     assert same_crs(UTM, CRS.from_epsg(32633).to_wkt("WKT1_GDAL"))
     assert not same_crs(UTM, CRS.from_epsg(32634).to_wkt())
-    assert same_crs("", "") and not same_crs(UTM, "")
+    assert same_crs("", "")
+    assert not same_crs(UTM, "")
 
 
 def test_grids_are_equal_within_a_thousandth_of_a_pixel():
@@ -100,4 +104,5 @@ def test_grids_are_equal_within_a_thousandth_of_a_pixel():
     assert grid.same_as(Grid(UTM, Affine(10, 0, 5e5 + 0.001, 0, -10, 5e6), 100, 100))
     assert not grid.same_as(Grid(UTM, Affine(10, 0, 5e5 + 5, 0, -10, 5e6), 100, 100))
     assert not grid.same_as(Grid(UTM, Affine(10.01, 0, 5e5, 0, -10, 5e6), 100, 100))
-    assert not grid.same_as(Grid("", grid.transform, 100, 100)) and grid.same_pixels(Grid("", grid.transform, 100, 100))
+    assert not grid.same_as(Grid("", grid.transform, 100, 100))
+    assert grid.same_pixels(Grid("", grid.transform, 100, 100))

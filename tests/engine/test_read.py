@@ -74,7 +74,8 @@ def test_bands_whose_names_disagree_are_never_taken_by_position(tmp_path):
     with open_raster(write_raster(tmp_path / "a.tif", stack(3), names=("VV", "VH", "ratio"))) as raster:
         with pytest.raises(EngineError, match='no band "B08"') as caught:
             raster.choose_bands((), ("B08", "B04", "B03"), (1, 2, 3))
-        assert caught.value.code == "bad_input" and "BANDS" in caught.value.remedy
+        assert caught.value.code == "bad_input"
+        assert "BANDS" in caught.value.remedy
         assert raster.choose_bands((3, 2, 1), ("B08", "B04", "B03")) == (3, 2, 1)
 
 
@@ -93,9 +94,12 @@ def test_values_are_as_stored_and_beyond_the_edge_is_invalid(tmp_path):
     values = stack(3)
     with open_raster(write_raster(tmp_path / "a.tif", values)) as raster:
         read, valid = raster.read((3, 1), Window(-2, 5, 6, 6))
-    assert read.dtype == np.float32 and read.shape == (2, 6, 6)
+    assert read.dtype == np.float32
+    assert read.shape == (2, 6, 6)
     np.testing.assert_array_equal(read[:, 2:, :3], values[[2, 0], :4, 5:])
-    assert valid[2:, :3].all() and valid.sum() == 12 and not read[:, ~valid].any()
+    assert valid[2:, :3].all()
+    assert valid.sum() == 12
+    assert not read[:, ~valid].any()
 
 
 def test_nodata_nan_and_infinity_of_any_band_make_a_pixel_invalid(tmp_path):
@@ -105,7 +109,8 @@ def test_nodata_nan_and_infinity_of_any_band_make_a_pixel_invalid(tmp_path):
         read, valid = raster.read((1, 2, 3), raster.grid.whole)
         _, of_first = raster.read((1,), raster.grid.whole)
     assert [tuple(at) for at in np.argwhere(~valid).tolist()] == [(0, 0), (1, 1), (2, 2)]
-    assert (~of_first).sum() == 1 and not read[:, ~valid].any()
+    assert (~of_first).sum() == 1
+    assert not read[:, ~valid].any()
 
 
 def test_alpha_and_masks_are_masks_and_no_bands(tmp_path):
@@ -127,19 +132,22 @@ def test_a_fourth_band_with_a_name_of_its_own_is_no_mask(tmp_path):
     with rasterio.open(path) as file:
         assert file.colorinterp[3] == ColorInterp.alpha  # so GDAL tags it by itself
     with open_raster(path) as raster:
-        assert raster.alpha == () and raster.read((4, 1, 2), raster.grid.whole)[1].all()
+        assert raster.alpha == ()
+        assert raster.read((4, 1, 2), raster.grid.whole)[1].all()
 
 
 def test_the_whole_raster_is_thinned_evenly(tmp_path):
     image, _ = landscape(100, 200)
     with open_raster(write_raster(tmp_path / "a.tif", image)) as raster:
         values, valid = raster.read_thinned((1, 2, 3), 1250)
-    assert values.shape == (3, 25, 50) and valid.all()
+    assert values.shape == (3, 25, 50)
+    assert valid.all()
 
 
 def test_a_raster_without_place_lies_where_qgis_draws_it(tmp_path):
     with open_raster(write_raster(tmp_path / "a.tif", stack(3), crs=None, transform=None)) as raster:
-        assert raster.grid.extent == (0, -6, 8, 0) and not raster.grid.placed
+        assert raster.grid.extent == (0, -6, 8, 0)
+        assert not raster.grid.placed
 
 
 def test_what_is_no_image_on_the_ground_is_refused(tmp_path):
@@ -170,7 +178,8 @@ def test_a_file_that_ends_early_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:60_000])
     with open_raster(str(path)) as raster, pytest.raises(EngineError, match=r"a\.tif") as caught:
         raster.read((1, 2, 3), raster.grid.whole)
-    assert caught.value.code == "bad_input" and caught.value.detail
+    assert caught.value.code == "bad_input"
+    assert caught.value.detail
 
 
 def test_a_fingerprint_tells_content_not_place(tmp_path):
@@ -182,7 +191,8 @@ def test_a_fingerprint_tells_content_not_place(tmp_path):
     for path in (*same, other, moved):
         with open_raster(path) as raster:
             prints.append(raster.fingerprint())
-    assert prints[0] == prints[1] and len(set(prints)) == 3
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
 
 
 class _Spy:

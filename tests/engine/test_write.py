@@ -34,11 +34,16 @@ def test_rows_become_a_cog_with_overviews_colours_names_and_tags(tmp_path):
     codes = write_classes(tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as file:
         np.testing.assert_array_equal(file.read(), codes)
-        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG" and file.overviews(1) == [2]
-        assert file.nodata == 0 and file.transform == PLACE and file.crs.to_string() == UTM
-        assert file.colormap(1)[100] == (0, 114, 178, 255) and file.descriptions == ("land cover",)
-        assert file.tags()["MODEL"] == "m" and file.tags()["CLASS_100"] == "水域"
-        # Overviews by majority: nothing between the codes.
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2]
+        assert file.nodata == 0
+        assert file.transform == PLACE
+        assert file.crs.to_string() == UTM
+        assert file.colormap(1)[100] == (0, 114, 178, 255)
+        assert file.descriptions == ("land cover",)
+        assert file.tags()["MODEL"] == "m"
+        assert file.tags()["CLASS_100"] == "水域"
+    # Overviews by majority: nothing between the codes.
     with rasterio.open(tmp_path / "a.tif", overview_level=0) as file:
         assert set(np.unique(file.read(1))) <= {0, 10, 100}
 
@@ -56,7 +61,8 @@ def test_a_window_lies_on_the_rasters_own_pixels(tmp_path):
     window = Window(7, 11, 33, 44)
     write_classes(tmp_path / "a.tif", window=window)
     with rasterio.open(tmp_path / "a.tif") as file:
-        assert file.transform == GRID.window_transform(window) and file.shape == (33, 44)
+        assert file.transform == GRID.window_transform(window)
+        assert file.shape == (33, 44)
 
 
 @pytest.mark.parametrize("rows", [1, 37, 512, 600])
@@ -88,14 +94,19 @@ def test_an_input_without_place_gives_an_output_without_place(tmp_path):
     write_classes(tmp_path / "a.tif", grid)
     write_classes(tmp_path / "b.tif", grid, Window(2, 3, 5, 5))
     with open_raster(str(tmp_path / "a.tif")) as whole, open_raster(str(tmp_path / "b.tif")) as part:
-        assert not whole.grid.placed and whole.grid.crs_wkt == ""
+        assert not whole.grid.placed
+        assert whole.grid.crs_wkt == ""
         assert part.grid.extent == (3, -7, 8, -2)
 
 
 def test_an_error_midway_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), BandWriter(tmp_path / "a.tif", GRID, GRID.whole, 1, "uint8", 0) as writer:
-        writer.write(0, np.zeros((1, 10, 700), np.uint8))
-        raise KeyError
+    def work() -> None:
+        with BandWriter(tmp_path / "a.tif", GRID, GRID.whole, 1, "uint8", 0) as writer:
+            writer.write(0, np.zeros((1, 10, 700), np.uint8))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,7 +119,8 @@ def test_a_full_disk_is_told_before_work_starts(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(EngineError, match="GB free") as caught:
         BandWriter(tmp_path / "a.tif", GRID, GRID.whole, 1, "uint8", 0)
-    assert caught.value.code == "no_space" and list(tmp_path.iterdir()) == []
+    assert caught.value.code == "no_space"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
