@@ -4,7 +4,10 @@ Both Pythons load this package, QGIS's and the engine's, so it imports nothing b
 """
 
 
-def classFactory(iface):  # noqa: N802, ANN001, ANN201 (QGIS looks for this name)
+from typing import Any
+
+
+def classFactory(iface: Any) -> Any:  # noqa: N802 (QGIS looks for this name)
     """The plugin object. ``iface`` is None under ``qgis_process``."""
     from .plugin import SatDiFuserPlugin
 

@@ -126,15 +126,9 @@ def find_model(reference: str) -> Path:
     raise EngineError("bad_model", f'The model file "{reference}" does not exist.', "Choose another file.")
 
 
-def store_model(path: Path, name: str) -> Path:
-    """Copies a model into the user's store under a name that is not taken, and returns where it is."""
-    import shutil
-
-    folder = folders.model_store()
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folders.unused(folder, name, SUFFIX)
-    shutil.copyfile(path, target)
-    return target
+def place_in_store(name: str) -> Path:
+    """Where a model of this name goes in the user's store, under a name that is not taken."""
+    return folders.unused(folders.model_store(), name, SUFFIX)
 
 
 def _plain_header(path: Path) -> dict[str, Any]:

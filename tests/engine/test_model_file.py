@@ -10,9 +10,9 @@ from satdifuser_qgis.engine.model_file import (
     BackboneReference,
     ModelHeader,
     find_model,
+    place_in_store,
     read_header,
     read_model,
-    store_model,
     write_model,
 )
 from satdifuser_qgis.engine.raster.normalise import Scaling
@@ -61,11 +61,12 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
         assert path.name in caught.value.message
 
 
-def test_a_bare_name_is_looked_up_in_the_store(tmp_path):
-    write_model(tmp_path / "m.safetensors", HEADER, TENSORS)
-    stored = store_model(tmp_path / "m.safetensors", "fields")
+def test_a_bare_name_is_looked_up_in_the_store():
+    stored = place_in_store("fields")
+    stored.parent.mkdir(parents=True)
+    write_model(stored, HEADER, TENSORS)
     assert stored.parent == folders.model_store()
     assert find_model("fields") == stored
-    assert store_model(tmp_path / "m.safetensors", "fields").name == "fields-2.safetensors"
-    with pytest.raises(EngineError, match="fields, fields-2"):
+    assert place_in_store("fields").name == "fields-2.safetensors"
+    with pytest.raises(EngineError, match="The store holds: fields"):
         find_model("meadows")

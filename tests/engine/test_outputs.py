@@ -23,7 +23,8 @@ def test_commit_replaces_the_old_file_and_brings_side_files_along(tmp_path):
         part.with_name(part.name + ".aux.xml").write_text("names")
         outputs.scratch(target, ".tmp").write_text("work")
         outputs.commit()
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"map.tif": "new", "map.tif.aux.xml": "names"}
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"map.tif": "new", "map.tif.aux.xml": "names"}
 
 
 def test_an_error_leaves_the_old_file_as_it_was(tmp_path):

@@ -29,7 +29,7 @@ class LightHead(nn.Module):
         strides: Sequence[int],
         classes: int,
         side_channels: int = 0,
-        channels: int = 48,
+        channels: int = 32,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()

@@ -111,7 +111,7 @@ class _Accumulator:
             return None
         strip = Strip(
             self.top - self.window.row,
-            self.logits[:, :rows] / np.maximum(self.total[:rows], 1e-6),
+            (self.logits[:, :rows] / np.maximum(self.total[:rows], 1e-6)).astype(np.float32),
             self.valid[:rows].copy(),
         )
         for buffer in (self.logits, self.total[None], self.valid[None]):

@@ -46,7 +46,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
     reporter.log(f"{megapixels:.2f} megapixels in {seconds:.0f} s ({megapixels / seconds:.2f} a second).")
-    values = {
+    values: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "megapixels_per_second": round(megapixels / seconds, 4),
         "device_used": device_title(device),

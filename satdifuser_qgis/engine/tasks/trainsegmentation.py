@@ -5,22 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from ...protocol import folders
 from ...protocol.choices import FUSION, HEAD
 from ...protocol.codec import to_plain
 from ...protocol.errors import EngineError
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
-from ..decoder import Decoder, DecoderConfig
+from ..decoder import DecoderConfig
 from ..features import Extractor, Recipe
 from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
-from ..model_file import BackboneReference, ModelHeader, store_model, write_model
+from ..model_file import BackboneReference, ModelHeader, place_in_store, write_model
 from ..outputs import Outputs
 from ..raster.normalise import Scaling
 from ..raster.read import Raster, open_raster
@@ -75,11 +73,12 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         samples = samples_of(ground, extractor, scalings, reporter, "Computing features")
         decoder, result = train(ground, samples, config, settings, device, request.spectral, reporter)
         header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried)
-    write_model(outputs.part(request.model), header, decoder.state_dict())
+    stored = place_in_store(header.name)
+    for target in (request.model, stored):
+        write_model(outputs.part(target), header, decoder.state_dict())
     if request.report:
         html = build_report(header, ground, labels, result, decoder.fusion_table(), device_title(device))
         outputs.part(request.report).write_text(html, encoding="utf-8")
-    stored = store_model(outputs.part(request.model), header.name)
     reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
     return Result(_written(request), _values(header, result, stored, device))

@@ -88,7 +88,8 @@ def choose_validation(
             proposal = held + table[index]
             kept_all = bool(((table.sum(axis=0) - proposal)[present] > 0).all())
             if kept_all and _distance(proposal / totals, share, present) < _distance(held / totals, share, present):
-                held, _ = proposal, chosen.append(blocks[index])
+                held = proposal
+                chosen.append(blocks[index])
         best = min(best, (_distance(held / totals, share, present), frozenset(chosen)), key=lambda pair: pair[0])
     return best[1]
 

@@ -91,7 +91,10 @@ def _reader(sources: Sequence[tuple[LabelRaster | VectorLabels, NDArray[np.int16
     def read(window: Window) -> NDArray[np.int16]:
         labels = np.full((window.height, window.width), UNLABELLED, np.int16)
         for source, lookup in sources:
-            burnt = burn(source, grid, window) if isinstance(source, VectorLabels) else read_labels(source, grid, window)
+            if isinstance(source, VectorLabels):
+                burnt = burn(source, grid, window)
+            else:
+                burnt = read_labels(source, grid, window)
             labels = np.where(burnt == UNLABELLED, labels, lookup[burnt])
         return labels
 

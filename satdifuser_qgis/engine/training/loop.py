@@ -178,8 +178,8 @@ def _forward(
     levels = zip(*(sample.pyramid for sample in batch), strict=True)
     pyramid = [torch.stack(list(level)).to(device).float() for level in levels]
     pixels = torch.stack([sample.pixels for sample in batch]).to(device)
-    logits, balance = decoder.forward_with_balance(pyramid, tuple(pixels.shape[-2:]), pixels if spectral else None)
-    return logits, balance
+    size = (pixels.shape[-2], pixels.shape[-1])
+    return decoder.forward_with_balance(pyramid, size, pixels if spectral else None)
 
 
 def _batches(samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:

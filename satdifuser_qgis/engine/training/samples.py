@@ -188,5 +188,5 @@ def _targets(
     # Nearest neighbour at the centres of the network's pixels.
     nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)
     pick = np.ix_(nearest, nearest)
-    target, held_back, block = (torch.from_numpy(part[pick].astype(np.int64)) for part in (target, held_back, block))
-    return target, held_back, block
+    tensors = [torch.from_numpy(part[pick].astype(np.int64)) for part in (target, held_back, block)]
+    return tensors[0], tensors[1], tensors[2]

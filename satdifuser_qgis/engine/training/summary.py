@@ -65,8 +65,9 @@ def _split(ground: Ground) -> str:
 def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
     features, decoder, training = header.features, header.decoder, header.training
     tried = ", ".join(f"{name} {value:.3f}" for name, value in training["scaling_tried"].items())
+    bands = zip(header.bands, header.band_names, strict=True)
     return (
-        ("Bands", ", ".join(f"{b} ({n})" if n else str(b) for b, n in zip(header.bands, header.band_names, strict=True))),
+        ("Bands", ", ".join(f"{band} ({name})" if name else str(band) for band, name in bands)),
         ("Scaling", header.scaling.kind + (f" (mean IoU tried: {tried})" if tried else "")),
         ("Pixel size", f"{header.gsd_m:.3g} m" if header.gsd_m else "unknown"),
         ("Tile", f"{header.tile_px} px"),
