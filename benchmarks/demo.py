@@ -111,6 +111,7 @@ class Qgis:
             "HOME": str(home),
             "XDG_RUNTIME_DIR": str(home),
             "QT_QPA_PLATFORM": "offscreen",
+            "PYTHONWARNINGS": "ignore",
             "QGIS_PLUGINPATH": str(STAGED),
             "SATDIFUSER_ENGINE_PYTHON": sys.executable,
         }

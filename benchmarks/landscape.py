@@ -87,7 +87,7 @@ def write(folder: Path, seed: int = 7) -> Painted:
     _write_tile(unseen, ground.image, TILE_PX // 2, 2 * TILE_PX)
     _write_tile(truth, ground.truth[None], TILE_PX // 2, 2 * TILE_PX, COLORS)
     labels = folder / "labels.gpkg"
-    polygons(ground, np.random.default_rng(seed)).to_file(labels, layer="labels", driver="GPKG")
+    polygons(ground, np.random.default_rng(seed)).to_file(labels, layer="labels", driver="GPKG", VERSION="1.2")
     return Painted(tuple(images), labels, unseen, truth)
 
 

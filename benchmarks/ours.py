@@ -127,15 +127,15 @@ class BestSingleStream:
 
 
 def candidates(backbone: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The last of the backbone's own streams at each stride, and the backbone's own times."""
+    """The last of the backbone's own streams on each scale, and the backbone's own times."""
     import torch
 
     from satdifuser_qgis.engine.backbones import load_backbone
+    from satdifuser_qgis.engine.features import Extractor, Recipe
 
-    loaded = load_backbone(backbone, torch.device("cpu"))
-    own = [stream for stream in loaded.streams() if not loaded.default_streams or stream.name in loaded.default_streams]
-    last = {stream.stride: stream.name for stream in own}
-    return tuple(last[stride] for stride in sorted(last)), tuple(loaded.default_times)
+    device = torch.device("cpu")
+    extractor = Extractor(load_backbone(backbone, device), Recipe(), device)
+    return tuple(scale.streams[-1] for scale in extractor.scales), tuple(extractor.recipe.times)
 
 
 def write_random_backbone(source: Path, target: Path) -> Path:
