@@ -56,7 +56,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
 
 def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, reporter: Reporter) -> MapPlan:
     """Bands, scaling, window and tiles. A window of the map depends on nothing else."""
-    bands = raster.choose_bands(request.bands, header.band_names)
+    bands = raster.choose_bands(request.bands, header.band_names, header.bands)
     window = Window(0, 0, raster.grid.height, raster.grid.width)
     if request.extent is not None:
         window = raster.grid.snap(request.extent)
@@ -89,7 +89,7 @@ def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> 
 
 
 def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, device: str, reporter: Reporter) -> None:
-    listed = ", ".join(str(band) for band in plan.bands)
+    listed = raster.describe_bands(plan.bands)
     reporter.log(
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
         f"{len(header.classes)} classes; {plan.tiles} tiles on {device}."

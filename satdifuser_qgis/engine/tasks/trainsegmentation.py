@@ -52,7 +52,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     with ExitStack() as stack:
         rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
         bands = _bands(request, rasters)
-        labels = read_label_sources(request, rasters, reporter)
+        labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
         backbone = load_backbone(request.backbone, device)
         extractor = Extractor(backbone, _recipe(request), device)
@@ -135,9 +135,9 @@ def _tell(
     """One line that says what was understood, before the work starts."""
     seconds = estimate_seconds(ground, extractor, config, steps, request.spectral, automatic=request.scaling == 0)
     count = len(ground.images)
-    bands = ", ".join(str(band) for band in ground.images[0].bands)
+    first = ground.images[0]
     reporter.log(
-        f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, bands {bands}, "
+        f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, bands {first.raster.describe_bands(first.bands)}, "
         f"{len(ground.tiles)} labelled tiles; {in_words(seconds)} on {device_title(extractor.device)}."
     )
     if not ground.held_back and request.validation > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,9 @@ from ..raster.read import Raster
 from ..reporter import Reporter
 from ..vector.class_table import merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
-from ..vector.labels import UNLABELLED, VectorLabels, burn, crs_note, overlaps, read_vector_labels
+from ..vector.labels import UNLABELLED, VectorLabels, burn, contested, crs_note, overlaps, read_vector_labels
 
+_BLOCK = 2048
 Reader = Callable[[Window], NDArray[np.int16]]
 
 
@@ -33,15 +35,17 @@ class LabelSources:
 
 
 def read_label_sources(
-    request: TrainSegmentationRequest, rasters: Sequence[Raster], reporter: Reporter
+    request: TrainSegmentationRequest, rasters: Sequence[Raster], stack: ExitStack, reporter: Reporter
 ) -> LabelSources:
     """Reads the vector layer and the label rasters and pairs them with the images.
 
-    Where both know a pixel, what was drawn wins over the label raster. Raises EngineError bad_input, bad_request,
+    Where both know a pixel, what was drawn wins over the label raster. ``stack`` closes the label rasters. Raises EngineError bad_input, bad_request,
     no_overlap, too_few_labels.
     """
     vector = read_vector_labels(request.labels, request.class_field, request.styles) if request.labels else None
     label_rasters = [open_label_raster(path, request.styles) for path in request.label_rasters]
+    for label in label_rasters:
+        stack.callback(label.raster.close)
     tables = ([vector.class_table] if vector else []) + [label.class_table for label in label_rasters]
     classes, lookups = merge_classes(tables)
     notes = list(vector.notes) if vector else []
@@ -77,6 +81,7 @@ def _serve_vector(
             met = True
             served[number].append((vector, lookup))
             notes.append(crs_note(vector, raster.grid))
+            notes.append(_contested_note(vector, raster))
     if not met and not any(served):
         listed = ", ".join(f'"{raster.name}"' for raster in rasters)
         raise EngineError(
@@ -85,6 +90,16 @@ def _serve_vector(
             "Check that labels and image show the same ground, and their coordinate reference systems.",
         )
     return sorted({note for note in notes if note})
+
+
+def _contested_note(vector: VectorLabels, raster: Raster) -> str:
+    pixels = sum(contested(vector, raster.grid, window) for window in raster.grid.whole.blocks(_BLOCK))
+    if not pixels:
+        return ""
+    return (
+        f'On "{raster.name}" {pixels} pixels are claimed by labels of different classes: the smaller polygon wins, '
+        "lines win over polygons and points over both."
+    )
 
 
 def _reader(sources: Sequence[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]], grid: Grid) -> Reader:
