@@ -14,6 +14,7 @@ BETAS = torch.linspace(0.0001, 0.02, 1000).tolist()
 
 def pixel_backbone(folder: Path, prediction: str = "v_prediction", unshuffle: int = 2, attention: bool = True) -> Path:
     """A folder with a pixel-space network of two levels, stored in half precision."""
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     network = UNet2DModel(
         in_channels=3 * unshuffle**2,
