@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import pixel_backbone
 
 from satdifuser_qgis.engine.backbones import Backbone, load_backbone
@@ -155,3 +158,36 @@ def test_other_errors_are_not_swallowed() -> None:
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         Batches().run(4, work)
+
+
+def test_published_inversion_gives_the_golden_features(shared_reference: Path) -> None:
+    folder = shared_reference / "inversion"
+    stored = load_file(folder / "cases" / "inversion.safetensors")
+    latent = load_backbone(str(folder / "backbone"), CPU)
+    latent.codec.encode = lambda images, noise=None: stored["latents_in"]  # type: ignore[method-assign]
+    extractor = Extractor(latent, Recipe(mode="inversion", published=True, metadata="none"), CPU)
+    pyramid = extractor(torch.zeros(2, 3, 128, 128), [(0, 0), (0, 128)])
+    assert extractor.recipe.times == (21, 61, 161)
+    for maps, scale in zip(pyramid, extractor.scales):
+        expected = torch.stack([torch.cat([stored[f"k{k}/{n}"] for n in scale.streams], 1) for k in (47, 45, 40)], 1)
+        torch.testing.assert_close(maps, expected, atol=2e-5, rtol=2e-4)
+
+
+def test_published_sampling_of_latents_is_repeatable(shared_reference: Path) -> None:
+    latent = load_backbone(str(shared_reference / "inversion" / "backbone"), CPU)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    recipe = Recipe(times=(21,), mode="inversion", published=True)
+    first = Extractor(latent, recipe, CPU)(images, POSITIONS[:2])
+    again = Extractor(latent, recipe, CPU)(images[1:], POSITIONS[1:2])
+    other = Extractor(latent, recipe, CPU)(images[1:], POSITIONS[2:3])
+    torch.testing.assert_close(first[0][1:], again[0], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(again[0], other[0])
+
+
+def test_cross_attention_and_odd_latents_work(shared_reference: Path) -> None:
+    latent = load_backbone(str(shared_reference / "inversion" / "backbone"), CPU)
+    names = ("up_blocks.3.attentions.0.transformer_blocks.0.attn2", "mid_block.resnets.0")
+    extractor = Extractor(latent, Recipe(times=(10,), streams=names), CPU)
+    pyramid = extractor(torch.zeros(1, 3, 72, 100), [(0, 0)])
+    assert [tuple(maps.shape[-2:]) for maps in pyramid] == [(9, 13), (2, 2)]
+    assert [scale.streams for scale in extractor.scales] == [(names[0],), (names[1],)]
