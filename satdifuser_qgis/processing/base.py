@@ -7,7 +7,7 @@ sees a process.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, cast
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -16,7 +16,9 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
     QgsProject,
     QgsRasterLayer,
@@ -30,6 +32,7 @@ from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
 from ..styling.looks import Look, LookInProject
 from . import about
+from .images import Image, open_image
 from .sources import Sources
 from .targets import check_targets
 from .unknown_parameters import refusal
@@ -147,10 +150,14 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             return False, problem
         try:
             # First, since QGIS's own check says no more than "Incorrect parameter value for X".
-            self._make_request(parameters, context, {name: "" for name in self._destinations()})
-            return super().checkParameterValues(self.tidied(parameters), context)
+            self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
+            return super().checkParameterValues(self._with_stand_ins(self.tidied(parameters)), context)
         except ValueError as error:
             return False, str(error)
+
+    def validateInputCrs(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
+        # The engine transforms labels itself; and QGIS's own check opens rasters as layers (`images`).
+        return True
 
     def prepareAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -253,12 +260,21 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """File name endings by output. QGIS's own check lets every ending through."""
         return {name: [f".{item}" for item in _extensions(each)] for name, each in self._destinations().items()}
 
-    def raster_layer(
-        self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
-    ) -> Tuple[QgsRasterLayer, str]:
-        """A raster parameter as layer and as path for the engine. Raises ValueError where it has no path."""
-        layer = self.parameterAsRasterLayer(parameters, name, context)
-        return layer, self.sources.raster(layer, name, parameters.get(name))
+    def image(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Tuple[Image, str]:
+        """A raster parameter, and its path for the engine. Raises ValueError where it has no path."""
+        image = open_image(parameters.get(name), context)
+        path = self.sources.raster(image, name, parameters.get(name))
+        return cast(Image, image), path
+
+    def _with_stand_ins(self, parameters: Dict[str, Any]) -> Dict[str, Any]:
+        """Without the raster files that `request` has looked at: QGIS's check would open them as layers (`images`)."""
+        checked = dict(parameters)
+        for definition in self.parameterDefinitions():
+            if isinstance(definition, QgsProcessingParameterRasterLayer):
+                checked[definition.name()] = QgsRasterLayer()
+            elif isinstance(definition, QgsProcessingParameterMultipleLayers):
+                checked[definition.name()] = None
+        return checked
 
 
 def _extensions(definition: QgsProcessingParameterDefinition) -> List[str]:

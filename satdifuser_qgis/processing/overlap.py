@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import List
 
-from qgis.core import QgsCoordinateTransform, QgsCsException, QgsProcessingContext, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsCoordinateTransform, QgsCsException, QgsProcessingContext, QgsVectorLayer
 from qgis.PyQt.QtCore import QCoreApplication
+
+from .images import Image
 
 translate = QCoreApplication.translate
 
 
-def check_overlap(
-    labels: QgsVectorLayer, name: str, images: List[QgsRasterLayer], context: QgsProcessingContext
-) -> None:
+def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], context: QgsProcessingContext) -> None:
     """Raises ValueError where the labels touch none of the images, or where only one side has a CRS."""
     if any(_touches(labels, name, image, context) for image in images):
         return
@@ -26,13 +26,13 @@ def check_overlap(
             name=name,
             labels=labels.name(),
             crs=labels.crs().authid() or translate("SatDiFuser", "no CRS"),
-            images=", ".join(f'"{image.name()}" ({image.crs().authid() or "–"})' for image in images),
+            images=", ".join(f'"{image.name}" ({image.crs.authid() or "–"})' for image in images),
         )
     )
 
 
-def _touches(labels: QgsVectorLayer, name: str, image: QgsRasterLayer, context: QgsProcessingContext) -> bool:
-    if image.crs().isValid() and not labels.crs().isValid():
+def _touches(labels: QgsVectorLayer, name: str, image: Image, context: QgsProcessingContext) -> bool:
+    if image.crs.isValid() and not labels.crs().isValid():
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -42,13 +42,13 @@ def _touches(labels: QgsVectorLayer, name: str, image: QgsRasterLayer, context: 
             ).format(
                 name=name,
                 labels=labels.name(),
-                image=image.name(),
-                crs=image.crs().authid() or image.crs().description(),
+                image=image.name,
+                crs=image.crs.authid() or image.crs.description(),
             )
         )
     try:
-        transform = QgsCoordinateTransform(labels.crs(), image.crs(), context.transformContext())
-        return bool(transform.transformBoundingBox(labels.extent()).intersects(image.extent()))
+        transform = QgsCoordinateTransform(labels.crs(), image.crs, context.transformContext())
+        return bool(transform.transformBoundingBox(labels.extent()).intersects(image.extent))
     except QgsCsException:
         # Far away on the globe, or near a pole: the engine looks at each label.
         return True

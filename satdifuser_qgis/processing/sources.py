@@ -20,13 +20,13 @@ from qgis.core import (
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingFeedback,
     QgsProviderRegistry,
-    QgsRasterLayer,
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
+from .images import Image
 
 translate = QCoreApplication.translate
 
@@ -50,24 +50,24 @@ class Sources:
         self.exports: List[Export] = []
         self.warnings: List[str] = []
 
-    def raster(self, layer: Optional[QgsRasterLayer], name: str, value: Any) -> str:
-        """What GDAL opens for a raster layer. Raises ValueError for services and for what is no raster."""
-        if layer is None or not layer.isValid():
+    def raster(self, image: Optional[Image], name: str, value: Any) -> str:
+        """What GDAL opens for a raster. Raises ValueError for services and for what is no raster."""
+        if image is None:
             raise ValueError(
                 translate(
                     "SatDiFuser", "{name}: {value} is no raster that QGIS can open. Choose another raster."
                 ).format(name=name, value=_shown(value))
             )
-        if layer.providerType() != "gdal" or "|" in layer.source():
+        if image.provider != "gdal" or "|" in image.source:
             raise ValueError(
                 translate(
                     "SatDiFuser",
                     '{name}: "{layer}" is not a plain raster file (its source is "{provider}"). Save the part that you '
                     "need as GeoTIFF (layer menu, Export, Save As) and choose that file.",
-                ).format(name=name, layer=layer.name(), provider=layer.providerType())
+                ).format(name=name, layer=image.name, provider=image.provider)
             )
-        self._note_crs(layer, name)
-        path = _absolute(layer.source())
+        self._note_crs(image, name)
+        path = _absolute(image.source)
         self.files.setdefault(name, []).append(path)
         return path
 
@@ -111,9 +111,8 @@ class Sources:
             )
             write_features(plan, feedback)
 
-    def _note_crs(self, layer: QgsRasterLayer, name: str) -> None:
-        in_file = layer.dataProvider().crs()
-        if layer.crs() != in_file:
+    def _note_crs(self, image: Image, name: str) -> None:
+        if image.crs != image.crs_in_file:
             self.warnings.append(
                 translate(
                     "SatDiFuser",
@@ -121,9 +120,9 @@ class Sources:
                     'correct it with "Assign projection" if it is wrong.',
                 ).format(
                     name=name,
-                    layer=layer.name(),
-                    shown=layer.crs().authid() or "?",
-                    in_file=in_file.authid() or translate("SatDiFuser", "no CRS"),
+                    layer=image.name,
+                    shown=image.crs.authid() or "?",
+                    in_file=image.crs_in_file.authid() or translate("SatDiFuser", "no CRS"),
                 )
             )
 

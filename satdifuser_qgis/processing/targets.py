@@ -12,8 +12,8 @@ from qgis.PyQt.QtCore import QCoreApplication
 translate = QCoreApplication.translate
 
 CONTAINERS = (".gpkg", ".sqlite", ".gdb")
-# Tables that QGIS itself keeps in a GeoPackage.
-HOUSEKEEPING = ("layer_styles", "qgis_projects")
+# The engine's table, and those that QGIS itself keeps in a GeoPackage; no other may be lost.
+REPLACEABLE = ("landcover", "layer_styles", "qgis_projects")
 
 
 def check_targets(
@@ -80,8 +80,8 @@ def _check_project(name: str, path: str, project: Optional[QgsProject]) -> None:
 def _check_container(name: str, path: str) -> None:
     if not path.lower().endswith(CONTAINERS) or not os.path.exists(path):
         return
-    tables = tables_in(path)
-    if tables not in ([], [Path(path).stem]):
+    tables = other_tables(path)
+    if tables:
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -102,10 +102,10 @@ def _check_folder(name: str, path: str) -> None:
         )
 
 
-def tables_in(path: str) -> List[str]:
-    """Names of the tables of a container, without what QGIS keeps there for itself."""
+def other_tables(path: str) -> List[str]:
+    """Names of the tables of a container that are not ours to replace."""
     details = QgsProviderRegistry.instance().querySublayers(path)
-    return sorted({item.name() for item in details} - set(HOUSEKEEPING))
+    return sorted({item.name() for item in details} - set(REPLACEABLE))
 
 
 def layer_files(layer: QgsMapLayer) -> List[str]:

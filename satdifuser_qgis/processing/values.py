@@ -6,8 +6,10 @@ import difflib
 import re
 from typing import Any, Iterable, Optional, Tuple
 
-from qgis.core import QgsRasterLayer, QgsRectangle
+from qgis.core import QgsRectangle
 from qgis.PyQt.QtCore import QCoreApplication
+
+from .images import Image
 
 translate = QCoreApplication.translate
 
@@ -35,20 +37,20 @@ def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:
     return tuple(numbers)
 
 
-def bands(value: Any, name: str, layer: QgsRasterLayer, wanted: int = 0) -> Tuple[int, ...]:
-    """1-based bands of ``layer`` in the user's order; () means automatic. Raises ValueError.
+def bands(value: Any, name: str, image: Image, wanted: int = 0) -> Tuple[int, ...]:
+    """1-based bands of ``image`` in the user's order; () means automatic. Raises ValueError.
 
     ``wanted`` is how many there must be, 0 for any number.
     """
     chosen = whole_numbers(value, name)
     for band in chosen:
-        if not 1 <= band <= layer.bandCount():
+        if not 1 <= band <= image.band_count:
             raise ValueError(
                 translate(
                     "SatDiFuser",
                     '{name}: band {band} is chosen but "{layer}" has {count}. Choose from 1 to {count}, or leave it '
                     "empty.",
-                ).format(name=name, band=band, layer=layer.name(), count=layer.bandCount())
+                ).format(name=name, band=band, layer=image.name, count=image.band_count)
             )
     if chosen and wanted and len(chosen) != wanted:
         raise ValueError(
@@ -87,7 +89,7 @@ def check_field(field: str, name: str, layer_name: str, fields: Iterable[str]) -
         )
 
 
-def extent(given: QgsRectangle, name: str, layer: QgsRasterLayer) -> Extent:
+def extent(given: QgsRectangle, name: str, image: Image) -> Extent:
     """xmin, ymin, xmax, ymax in the raster's CRS. Raises ValueError where it is empty or misses the raster."""
     shown = ", ".join(f"{value:g}" for value in _corners(given))
     if given.isNull() or given.isEmpty() or not given.isFinite():
@@ -97,7 +99,7 @@ def extent(given: QgsRectangle, name: str, layer: QgsRasterLayer) -> Extent:
                 "{name}: the extent ({shown}) is empty. Draw a rectangle, or leave it empty for the whole.",
             ).format(name=name, shown=shown)
         )
-    if not given.intersects(layer.extent()):
+    if not given.intersects(image.extent):
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -107,8 +109,8 @@ def extent(given: QgsRectangle, name: str, layer: QgsRasterLayer) -> Extent:
             ).format(
                 name=name,
                 shown=shown,
-                layer=layer.name(),
-                whole=", ".join(f"{value:g}" for value in _corners(layer.extent())),
+                layer=image.name,
+                whole=", ".join(f"{value:g}" for value in _corners(image.extent)),
             )
         )
     return _corners(given)

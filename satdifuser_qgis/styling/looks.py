@@ -40,19 +40,12 @@ class Look:
         """Sets the renderer of ``layer``."""
         raise NotImplementedError
 
-    def open(self, path: str) -> QgsMapLayer:
-        """A layer on the file, to be styled."""
-        return QgsRasterLayer(path, "styled")
-
     def save(self, path: str) -> str:
         """Styles the file at ``path`` for whoever opens it. Returns what went wrong, "" where nothing did."""
-        layer = self.open(path)
-        if not layer.isValid():
-            return f"{path} cannot be opened"
+        # A layer without a file: opened, a raster would be stretched, for which GDAL writes statistics beside it.
+        layer = QgsRasterLayer()
         self.apply(layer)
-        if path.lower().endswith(".gpkg"):
-            return compat.save_style_in_database(layer, "land cover")
-        return "" if compat.save_style_beside(layer, path) else f"no .qml could be written beside {path}"
+        return _save_beside(layer, path)
 
 
 class ClassMap(Look):
@@ -72,8 +65,14 @@ class ClassPolygons(Look):
     def __init__(self, classes: Sequence[LandCoverClass]) -> None:
         self.classes = tuple(classes)
 
-    def open(self, path: str) -> QgsMapLayer:
-        return QgsVectorLayer(path, "styled", "ogr")
+    def save(self, path: str) -> str:
+        layer = QgsVectorLayer(path, "styled", "ogr")
+        if not layer.isValid():
+            return f"{path} cannot be opened"
+        self.apply(layer)
+        if path.lower().endswith(".gpkg"):
+            return compat.save_style_in_database(layer, "land cover")
+        return _save_beside(layer, path)
 
     def apply(self, layer: QgsMapLayer) -> None:
         categories = [QgsRendererCategory(c.code, self._symbol(c), c.name) for c in self.classes]
@@ -117,3 +116,7 @@ class LookInProject(QgsProcessingLayerPostProcessorInterface):
         if layer is not None and layer.isValid():
             self.look.apply(layer)
             layer.triggerRepaint()
+
+
+def _save_beside(layer: QgsMapLayer, path: str) -> str:
+    return "" if compat.save_style_beside(layer, path) else f"no .qml could be written beside {path}"

@@ -73,7 +73,7 @@ def write_labels(path: Path, values: Sequence[object] = ("water", "wood", "field
     if path.exists():
         options.actionOnExistingFile = QgsVectorFileWriter.CreateOrOverwriteLayer
     layer = memory_labels(values)
-    QgsVectorFileWriter.writeAsVectorFormatV2(layer, str(path), QgsCoordinateTransformContext(), options)
+    QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), QgsCoordinateTransformContext(), options)
     return path
 
 
@@ -83,8 +83,9 @@ def write_polygons(path: Path) -> Path:
 
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = {".gpkg": "GPKG", ".geojson": "GeoJSON"}[path.suffix]
+    options.layerName = "landcover"
     layer = memory_labels([1, 2, 3], QVariant.Int)
-    QgsVectorFileWriter.writeAsVectorFormatV2(layer, str(path), QgsCoordinateTransformContext(), options)
+    QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), QgsCoordinateTransformContext(), options)
     return path
 
 

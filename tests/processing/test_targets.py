@@ -32,8 +32,8 @@ def test_a_file_that_is_open_in_the_project(segment, engine, chosen):
 
 
 def test_a_geopackage_that_is_open_in_the_project(segment, engine, chosen, tmp_path):
-    target = str(landscape.write_labels(tmp_path / "p.gpkg"))
-    QgsProject.instance().addMapLayer(QgsVectorLayer(f"{target}|layername=p", "polygons", "ogr"))
+    target = str(landscape.write_polygons(tmp_path / "p.gpkg"))
+    QgsProject.instance().addMapLayer(QgsVectorLayer(f"{target}|layername=landcover", "polygons", "ogr"))
     assert 'is open in the project as "polygons"' in refused(segment, engine, POLYGONS=target, **chosen)
 
 

@@ -191,6 +191,15 @@ def test_checking_writes_nothing(train, chosen, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_nothing_is_written_beside_the_inputs(train, engine, tmp_path):
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    image, codes = landscape.write_raster(folder / "a.tif"), landscape.write_raster(folder / "b.tif", bands=1)
+    before = sorted(folder.iterdir())
+    train.run(INPUT=str(image), LABEL_RASTERS=[str(codes)], MODEL=str(tmp_path / "m.safetensors"))
+    assert sorted(folder.iterdir()) == before
+
+
 def test_a_model_in_a_temporary_file_is_named_after_the_image(train, engine, chosen):
     request = request_of(train, engine, **{**chosen, "MODEL": "TEMPORARY_OUTPUT"})
     assert request.name == "image"

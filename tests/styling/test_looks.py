@@ -93,5 +93,12 @@ def test_shares_run_from_0_to_1(tmp_path):
     assert (layer.renderer().classificationMin(), layer.renderer().classificationMax()) == (0, 1)
 
 
+def test_nothing_but_the_style_is_written_beside_a_raster(tmp_path):
+    path = landscape.write_raster(tmp_path / "entropy.tif", bands=1)
+    assert Share().save(str(path)) == ""
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["entropy.qml", "entropy.tif"]
+
+
 def test_a_file_that_is_gone_is_told(tmp_path):
-    assert "cannot be opened" in ClassMap(CLASSES).save(str(tmp_path / "gone.tif"))
+    assert "cannot be opened" in ClassPolygons(CLASSES).save(str(tmp_path / "gone.gpkg"))
+    assert "no .qml could be written" in ClassMap(CLASSES).save(str(tmp_path / "no folder" / "gone.tif"))

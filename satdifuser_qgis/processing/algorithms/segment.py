@@ -17,7 +17,6 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
-    QgsRasterLayer,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
@@ -25,6 +24,7 @@ from ...protocol.segment import SegmentRequest
 from ...styling.looks import ClassMap, ClassPolygons, Look, Share
 from .. import choices, values
 from ..base import EngineAlgorithm
+from ..images import Image
 from ..models import find_model, read_classes
 
 translate = QCoreApplication.translate
@@ -195,7 +195,8 @@ class Segment(EngineAlgorithm):
     def request(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
     ) -> SegmentRequest:
-        layer, path = self.raster_layer(parameters, self.INPUT, context)
+        image, path = self.image(parameters, self.INPUT, context)
+        self._image = image.name
         model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.MODEL)
         self.sources.files[self.MODEL] = [model]
         read_classes(model)
@@ -203,8 +204,8 @@ class Segment(EngineAlgorithm):
             input=path,
             model=model,
             output=outputs[self.OUTPUT],
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, layer),
-            extent=self._extent(parameters, context, layer),
+            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
+            extent=self._extent(parameters, context, image),
             overlap=self.parameterAsInt(parameters, self.OVERLAP, context),
             min_area=self.parameterAsDouble(parameters, self.MIN_AREA, context),
             simplify=self.parameterAsDouble(parameters, self.SIMPLIFY, context),
@@ -216,15 +217,15 @@ class Segment(EngineAlgorithm):
         )
 
     def _extent(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, image: Image
     ) -> Optional[values.Extent]:
         if parameters.get(self.EXTENT) in (None, ""):
             return None
-        given = self.parameterAsExtent(parameters, self.EXTENT, context, layer.crs())
-        return values.extent(given, self.EXTENT, layer)
+        given = self.parameterAsExtent(parameters, self.EXTENT, context, image.crs_in_file)
+        return values.extent(given, self.EXTENT, image)
 
     def layer_names(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
-        image = self.parameterAsRasterLayer(parameters, self.INPUT, context).name()
+        image = self._image
         return {
             self.OUTPUT: translate("SatDiFuser", "{image} – land cover").format(image=image),
             self.POLYGONS: translate("SatDiFuser", "{image} – land cover polygons").format(image=image),

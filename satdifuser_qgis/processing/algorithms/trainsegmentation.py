@@ -21,7 +21,6 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingUtils,
-    QgsRasterLayer,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
@@ -31,6 +30,7 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ...styling.read import styles_of_field, styles_of_raster
 from .. import choices, values
 from ..base import EngineAlgorithm
+from ..images import Image, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
 from ..sources import layer_reference
@@ -297,7 +297,7 @@ class TrainSegmentation(EngineAlgorithm):
     def request(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
     ) -> TrainSegmentationRequest:
-        image, path = self.raster_layer(parameters, self.INPUT, context)
+        image, path = self.image(parameters, self.INPUT, context)
         more, more_paths = self._raster_list(parameters, self.MORE_INPUTS, context)
         rasters, raster_paths = self._raster_list(parameters, self.LABEL_RASTERS, context)
         self._check_own_labels((path, *more_paths), raster_paths)
@@ -324,13 +324,13 @@ class TrainSegmentation(EngineAlgorithm):
             validation=self.parameterAsDouble(parameters, self.VALIDATION, context),
             seed=self.parameterAsInt(parameters, self.SEED, context),
             device=self.parameterAsEnum(parameters, self.DEVICE, context),
-            name=_model_name(outputs[self.MODEL], image.name()),
+            name=_model_name(outputs[self.MODEL], image.name),
             styles=_styles(layer, field, rasters),
             report=outputs[self.REPORT],
         )
 
     def _labels(
-        self, parameters: Dict[str, Any], context: QgsProcessingContext, images: List[QgsRasterLayer]
+        self, parameters: Dict[str, Any], context: QgsProcessingContext, images: List[Image]
     ) -> Tuple[Optional[QgsVectorLayer], str, str]:
         """The vector labels as layer, source and class field; (None, "", "") where there are none."""
         value = parameters.get(self.LABELS)
@@ -348,17 +348,13 @@ class TrainSegmentation(EngineAlgorithm):
 
     def _raster_list(
         self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
-    ) -> Tuple[List[QgsRasterLayer], Tuple[str, ...]]:
-        """The layers of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
+    ) -> Tuple[List[Image], Tuple[str, ...]]:
+        """The rasters of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
         value = parameters.get(name)
         items = value if isinstance(value, (list, tuple)) else [item for item in str(value or "").split(";") if item]
-        layers = []
-        for item in items:
-            layer = item if isinstance(item, QgsRasterLayer) else None
-            if layer is None:
-                layer = QgsProcessingUtils.mapLayerFromString(str(item), context)
-            layers.append(layer if isinstance(layer, QgsRasterLayer) else None)
-        return layers, tuple(self.sources.raster(layer, name, item) for layer, item in zip(layers, items))
+        images = [open_image(item, context) for item in items]
+        paths = tuple(self.sources.raster(image, name, item) for image, item in zip(images, items))
+        return [image for image in images if image is not None], paths
 
     def _check_own_labels(self, images: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
         for path in label_rasters:
@@ -390,5 +386,5 @@ def _model_name(target: str, image: str) -> str:
     return Path(target).stem
 
 
-def _styles(layer: Optional[QgsVectorLayer], field: str, rasters: List[QgsRasterLayer]) -> Tuple[StyledClass, ...]:
-    return styles_of_field(layer, field) or styles_of_raster(rasters[0] if rasters else None)
+def _styles(layer: Optional[QgsVectorLayer], field: str, rasters: List[Image]) -> Tuple[StyledClass, ...]:
+    return styles_of_field(layer, field) or styles_of_raster(rasters[0].styled() if rasters else None)

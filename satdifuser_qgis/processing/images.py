@@ -1,0 +1,94 @@
+"""Rasters as parameters: what must be known of them before the engine opens them.
+
+A raster file is looked at through its data provider. As a layer QGIS would stretch it to its values, for which GDAL
+computes statistics and writes them beside the user's image (``.aux.xml``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsDataProvider,
+    QgsProcessingContext,
+    QgsProcessingUtils,
+    QgsProperty,
+    QgsProviderRegistry,
+    QgsRasterDataProvider,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A raster as QGIS knows it. ``crs`` is the one shown in QGIS, ``crs_in_file`` the one that the engine will see.
+
+    ``layer`` is the layer of the project, None for a file.
+    """
+
+    name: str
+    source: str
+    provider: str
+    crs: QgsCoordinateReferenceSystem
+    crs_in_file: QgsCoordinateReferenceSystem
+    extent: QgsRectangle
+    band_count: int
+    layer: Optional[QgsRasterLayer] = None
+
+    def styled(self) -> Optional[QgsRasterLayer]:
+        """A layer with the style that the raster has of its own; None where it has none, or would be stretched."""
+        if self.layer is not None:
+            return self.layer
+        provider = _provider(self.source)
+        if provider is None or not (provider.colorTable(1) or Path(self.source).with_suffix(".qml").is_file()):
+            return None
+        return QgsRasterLayer(self.source, self.name)
+
+
+def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:
+    """The raster of a parameter: a layer, the id or name of one in the project, or a file. None for all else."""
+    if isinstance(value, QgsRasterLayer):
+        return _of_layer(value)
+    text = _text(value, context)
+    if not text:
+        return None
+    known = QgsProcessingUtils.mapLayerFromString(text, context, False)
+    if known is not None:
+        return _of_layer(known) if isinstance(known, QgsRasterLayer) else None
+    provider = _provider(text)
+    if provider is None:
+        return None
+    crs = provider.crs()
+    return Image(Path(text).stem, text, "gdal", crs, crs, provider.extent(), provider.bandCount())
+
+
+def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:
+    if not layer.isValid():
+        return None
+    in_file = layer.dataProvider().crs()
+    return Image(
+        layer.name(),
+        layer.source(),
+        layer.providerType(),
+        layer.crs(),
+        in_file,
+        layer.extent(),
+        layer.bandCount(),
+        layer,
+    )
+
+
+def _provider(source: str) -> Optional[QgsRasterDataProvider]:
+    options = QgsDataProvider.ProviderOptions()
+    provider = QgsProviderRegistry.instance().createProvider("gdal", source, options)
+    return provider if isinstance(provider, QgsRasterDataProvider) and provider.isValid() else None
+
+
+def _text(value: Any, context: QgsProcessingContext) -> str:
+    if isinstance(value, QgsProperty):
+        return str(value.valueAsString(context.expressionContext())[0])
+    return str(value) if value is not None else ""
