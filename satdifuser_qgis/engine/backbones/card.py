@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...protocol.errors import EngineError
 
@@ -31,7 +30,6 @@ class Card:
     default_streams: tuple[str, ...] = ()
     scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     prompt: str = "A satellite image"
-    raw: dict[str, Any] = field(default_factory=dict)
 
 
 def read_card(folder: Path, space: str) -> Card:
@@ -59,7 +57,6 @@ def read_card(folder: Path, space: str) -> Card:
         default_streams=tuple(data.get("default_streams", ())),
         scaling=(tuple(low_high["low"]), tuple(low_high["high"])) if low_high else None,
         prompt=str(data.get("prompt", Card.prompt)),
-        raw=data,
     )
 
 

@@ -48,10 +48,6 @@ class Schedule:
             raise ValueError(f"{steps} steps were asked for, but the schedule allows 1 to {self.length}")
         return [step * (self.length // steps) + self.steps_offset for step in range(steps)]
 
-    def read(self, output: Tensor, x: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-        """What the network's output says at a noise level: (noise, clean image), each shaped as ``x``."""
-        return read_prediction(output, x, alpha, self.prediction_type)
-
 
 def read_prediction(output: Tensor, x: Tensor, alpha: float, prediction_type: str) -> tuple[Tensor, Tensor]:
     """Noise and clean image from a network's output at noise level ``alpha`` (0 to 1), for x = √α z + √(1-α) n."""
