@@ -167,3 +167,52 @@ def test_a_text_encoder_without_transformers_is_told(folder: Path, monkeypatch: 
     with pytest.raises(EngineError, match="Install the package transformers") as caught:
         load_backbone(str(folder), CPU)
     assert caught.value.code == "bad_model"
+
+
+class FakeTransformers:
+    """Stands for the library: counts encodings and gives the golden embedding."""
+
+    def __init__(self, embedding: torch.Tensor, broken: bool = False) -> None:
+        self.CLIPTokenizer = self.CLIPTextModel = self
+        self.embedding, self.broken, self.asked = embedding, broken, []
+        self.model_max_length, self.input_ids = 77, torch.zeros(1, 77)
+
+    def from_pretrained(self, folder: Path, local_files_only: bool) -> FakeTransformers:
+        assert local_files_only
+        if self.broken:
+            raise OSError(f"no files in {folder}")
+        return self
+
+    def eval(self) -> FakeTransformers:
+        return self
+
+    def float(self) -> FakeTransformers:
+        return self
+
+    def __call__(self, what: object, **options: object) -> object:
+        if isinstance(what, str):
+            self.asked.append((what, options["max_length"]))
+            return self
+        return [self.embedding]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_text_encoder_is_asked_once(
+    folder: Path, golden: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    expected = load_file(golden / "expected_unet.safetensors")
+    library = FakeTransformers(load_file(golden / "text_embeddings.safetensors")["prompt_embeds"], broken)
+    (folder / "text_embeddings.safetensors").unlink()
+    for part in ("text_encoder", "tokenizer"):
+        (folder / part).mkdir()
+    monkeypatch.setattr("satdifuser_qgis.engine.backbones.prompt.find_spec", lambda _name: library)
+    monkeypatch.setattr("satdifuser_qgis.engine.backbones.prompt.import_module", lambda _name: library)
+    if broken:
+        with pytest.raises(EngineError, match="text encoder"):
+            load_backbone(str(folder), CPU)
+        return
+    backbone = load_backbone(str(folder), CPU)
+    for _ in range(2):
+        found = backbone.denoise(expected["latents"], expected["timesteps"], expected["metadata"])
+        torch.testing.assert_close(found, expected["noise_pred"], atol=1e-4, rtol=0)
+    assert library.asked == [("A satellite image", 77)]

@@ -40,8 +40,16 @@ def encode_prompt(folder: Path, text: str) -> Tensor:
             f'embedding as tensor "{KEYS[0]}" (1 × tokens × width) into that folder.',
         )
     library = import_module("transformers")
-    tokenizer = library.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    encoder = library.CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True)
+    try:
+        tokenizer = library.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        encoder = library.CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            "bad_model",
+            f"The tokenizer or text encoder in {folder} cannot be read.",
+            f"Download the model again, whole, or put a file {FILES[0]} into that folder.",
+            repr(error),
+        ) from error
     tokens = tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
