@@ -16,12 +16,9 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
     QgsProject,
-    QgsRasterLayer,
     QgsSettings,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
@@ -83,10 +80,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         Raises ValueError that names the parameter, its value and the way out.
         """
         raise NotImplementedError
-
-    def tidied(self, parameters: Dict[str, Any]) -> Dict[str, Any]:
-        """Parameters in the form QGIS's own check expects. May raise ValueError."""
-        return parameters
 
     def layer_names(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
         """Names of layers in the project, by output."""
@@ -151,7 +144,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         try:
             # First, since QGIS's own check says no more than "Incorrect parameter value for X".
             self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
-            return super().checkParameterValues(self._with_stand_ins(self.tidied(parameters)), context)
+            return super().checkParameterValues(parameters, context)
         except ValueError as error:
             return False, str(error)
 
@@ -265,16 +258,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         image = open_image(parameters.get(name), context)
         path = self.sources.raster(image, name, parameters.get(name))
         return cast(Image, image), path
-
-    def _with_stand_ins(self, parameters: Dict[str, Any]) -> Dict[str, Any]:
-        """Without the raster files that `request` has looked at: QGIS's check would open them as layers (`images`)."""
-        checked = dict(parameters)
-        for definition in self.parameterDefinitions():
-            if isinstance(definition, QgsProcessingParameterRasterLayer):
-                checked[definition.name()] = QgsRasterLayer()
-            elif isinstance(definition, QgsProcessingParameterMultipleLayers):
-                checked[definition.name()] = None
-        return checked
 
 
 def _extensions(definition: QgsProcessingParameterDefinition) -> List[str]:

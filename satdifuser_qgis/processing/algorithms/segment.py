@@ -12,10 +12,8 @@ from qgis.core import (
     QgsProcessingParameterBand,
     QgsProcessingParameterDistance,
     QgsProcessingParameterExtent,
-    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
@@ -26,6 +24,7 @@ from .. import choices, values
 from ..base import EngineAlgorithm
 from ..images import Image
 from ..models import find_model, read_classes
+from ..parameters import ModelParameter, RasterParameter
 
 translate = QCoreApplication.translate
 
@@ -63,13 +62,13 @@ class Segment(EngineAlgorithm):
 
     def _add_inputs(self) -> None:
         self.add(
-            QgsProcessingParameterRasterLayer(self.INPUT, translate("SatDiFuser", "Image")),
+            RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
             translate(
                 "SatDiFuser", "The image to map: a raster file. It may be of another place and date than the model's."
             ),
         )
         self.add(
-            QgsProcessingParameterFile(self.MODEL, translate("SatDiFuser", "Model"), extension="safetensors"),
+            ModelParameter(self.MODEL, translate("SatDiFuser", "Model"), extension="safetensors"),
             translate(
                 "SatDiFuser",
                 "A model file (.safetensors), or just the name of a model: it is looked up among the models that come "
@@ -186,11 +185,6 @@ class Segment(EngineAlgorithm):
             QgsProcessingOutputNumber(self.MEGAPIXELS_PER_SECOND, translate("SatDiFuser", "Megapixels per second"))
         )
         self.addOutput(QgsProcessingOutputString(self.DEVICE_USED, translate("SatDiFuser", "Device used")))
-
-    def tidied(self, parameters: Dict[str, Any]) -> Dict[str, Any]:
-        """With the path of a model that was given by name: QGIS wants the file extension."""
-        model = str(parameters.get(self.MODEL) or "")
-        return {**parameters, self.MODEL: find_model(model, self.MODEL)} if model else parameters
 
     def request(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]

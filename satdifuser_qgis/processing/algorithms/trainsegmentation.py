@@ -16,9 +16,7 @@ from qgis.core import (
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingUtils,
     QgsVectorLayer,
@@ -33,6 +31,7 @@ from ..base import EngineAlgorithm
 from ..images import Image, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
+from ..parameters import RasterParameter, RastersParameter
 from ..sources import layer_reference
 
 translate = QCoreApplication.translate
@@ -77,7 +76,7 @@ class TrainSegmentation(EngineAlgorithm):
 
     def _add_labels(self) -> None:
         self.add(
-            QgsProcessingParameterRasterLayer(self.INPUT, translate("SatDiFuser", "Image")),
+            RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
             translate("SatDiFuser", "The image to learn from: a raster file with red, green and blue bands."),
         )
         self.add(
@@ -109,7 +108,7 @@ class TrainSegmentation(EngineAlgorithm):
             ),
         )
         self.add(
-            QgsProcessingParameterMultipleLayers(
+            RastersParameter(
                 self.LABEL_RASTERS,
                 translate("SatDiFuser", "Label rasters"),
                 QgsProcessing.SourceType.TypeRaster,
@@ -125,7 +124,7 @@ class TrainSegmentation(EngineAlgorithm):
 
     def _add_images(self) -> None:
         self.add(
-            QgsProcessingParameterMultipleLayers(
+            RastersParameter(
                 self.MORE_INPUTS,
                 translate("SatDiFuser", "More images"),
                 QgsProcessing.SourceType.TypeRaster,
