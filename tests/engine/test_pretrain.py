@@ -137,7 +137,8 @@ def test_the_card_tells_what_the_run_measured(data: Path) -> None:
     assert f"{views:,} crops shown" in card
     assert "Noise made by a test." in card
     assert "14 labelled tiles, scored on the 2 left-out tiles" in card
-    assert "| together |" in card
+    assert "| all times |" in card
+    assert "| t 101, decoder block 1 only |" in card
 
 
 def test_without_minutes_only_the_folder_is_written(data: Path) -> None:

@@ -19,7 +19,7 @@ from ..training.pretraining.card import Facts
 from ..training.pretraining.export import Identity, export
 from ..training.pretraining.loop import Settings, Sitting
 from ..training.pretraining.network import UNSHUFFLE, build_scheduler, build_unet
-from ..training.pretraining.probe import Labelled, class_of, score
+from ..training.pretraining.probe import Labelled, class_of, pixel_statistics, probe, score
 from ..training.pretraining.samples import sample_grid
 from ..training.pretraining.state import Progress, averaged_unet, read_checkpoint
 from ..training.pretraining.tiles import read_ids, read_tiles
@@ -98,13 +98,15 @@ def _score(
         chosen, chosen_ids = read_tiles(Path(request.data), leave_out=left_out, only=read_ids(request.labels))
         training = Labelled(chosen, tuple(class_of(tile) for tile in chosen_ids))
         facts.labels = len(chosen_ids)
+        pixels = [pixel_statistics(part.tiles) for part in (training, there)]
+        facts.pixels = probe(pixels[0], training.classes, pixels[1], there.classes)
     facts.unseen = len(unseen_ids)
     scheduler = build_scheduler()
     facts.trained = score(trained, scheduler, training, there)
     facts.untrained = score(untrained, scheduler, training, there)
-    for time, macro_f1 in facts.trained.macro_f1.items():
-        reporter.metric(f"probe macro F1, t {time}", macro_f1)
-        reporter.metric(f"probe macro F1, t {time}, random weights", facts.untrained.macro_f1[time])
+    for name, macro_f1 in facts.trained.macro_f1.items():
+        reporter.metric(f"probe macro F1, {name}", macro_f1)
+        reporter.metric(f"probe macro F1, {name}, random weights", facts.untrained.macro_f1[name])
 
 
 def _settings(request: PretrainRequest) -> Settings:

@@ -49,9 +49,10 @@ Mean squared error of v by model time; "left out" are tiles of the left-out list
 
 PROBE = """
 Linear probe: logistic regression on mean, deviation and maximum of the second convolutions of middle and decoder, one
-seed, {labels:,} labelled tiles, scored on the {unseen:,} left-out tiles (macro F1 / accuracy):
+seed, {labels:,} labelled tiles, scored on the {unseen:,} left-out tiles (macro F1 / accuracy). The same probe on twelve
+statistics of the pixels themselves: {pixels[0]:.3f} / {pixels[1]:.3f}.
 
-| model time | trained | same network, random weights |
+| read | trained | same network, random weights |
 |---|---|---|
 {probe}
 """
@@ -71,7 +72,9 @@ ground.
 
 @dataclass
 class Facts:
-    """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training."""
+    """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training;
+    ``pixels`` is what the probe makes of statistics of the pixels.
+    """
 
     progress: Progress
     about: str
@@ -87,6 +90,7 @@ class Facts:
     gsd_m: tuple[float, float]
     trained: Scores = field(default_factory=Scores)
     untrained: Scores = field(default_factory=Scores)
+    pixels: tuple[float, float] = (0.0, 0.0)
     digest: str = ""
     bytes: int = 0
 
@@ -131,8 +135,8 @@ def _figures(facts: Facts) -> str:
     if facts.trained.losses:
         text += SCORES.format(losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses))
     if facts.trained.macro_f1:
-        rows = "\n".join(_probe_row(facts, time) for time in facts.trained.macro_f1)
-        text += PROBE.format(labels=facts.labels, unseen=facts.unseen, probe=rows)
+        rows = "\n".join(_probe_row(facts, name) for name in facts.trained.macro_f1)
+        text += PROBE.format(labels=facts.labels, unseen=facts.unseen, pixels=facts.pixels, probe=rows)
     return text
 
 
@@ -142,8 +146,8 @@ def _loss_row(facts: Facts, bucket: str) -> str:
     return f"| {bucket} | {shown} | {facts.trained.losses[bucket]:.4f} | {facts.untrained.losses[bucket]:.4f} |"
 
 
-def _probe_row(facts: Facts, time: str) -> str:
+def _probe_row(facts: Facts, name: str) -> str:
     cells = (
-        f"{scores.macro_f1[time]:.3f} / {scores.accuracy[time]:.3f}" for scores in (facts.trained, facts.untrained)
+        f"{scores.macro_f1[name]:.3f} / {scores.accuracy[name]:.3f}" for scores in (facts.trained, facts.untrained)
     )
-    return f"| {time} | {' | '.join(cells)} |"
+    return f"| {name} | {' | '.join(cells)} |"
