@@ -69,10 +69,12 @@ class ModelHeader:
 
 def write_model(path: str | os.PathLike[str], header: ModelHeader, tensors: dict[str, Tensor]) -> None:
     """Writes header and tensors; the same content gives the same bytes."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     text = json.dumps(to_plain(header), ensure_ascii=False, sort_keys=True, allow_nan=False)
-    save_file({key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}, path, {KEY: text})
+    ordered = {key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}
+    # Not save_file, which makes the file unreadable for everybody else on the machine.
+    Path(path).write_bytes(save(ordered, {KEY: text}))
 
 
 def read_header(path: str | os.PathLike[str]) -> ModelHeader:

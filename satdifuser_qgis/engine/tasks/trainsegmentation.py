@@ -43,6 +43,8 @@ from ..training.summary import build_report
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
 TILE_PX = {"pixel": 128, "latent": 256}
+# Widths that train in minutes on two cores; the published UPerNet has 512.
+HEAD_CHANNELS = {"light": 32, "upernet": 64}
 
 
 def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs) -> Result:
@@ -108,13 +110,15 @@ def _recipe(request: TrainSegmentationRequest) -> Recipe:
 
 
 def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, classes: int) -> DecoderConfig:
+    head = HEAD[request.head or 1]
     return DecoderConfig(
         fusion=FUSION[request.fusion or 1],
-        head=HEAD[request.head or 1],
+        head=head,
         scales=tuple(extractor.scales),
         times=extractor.recipe.times,
         classes=classes,
         side_channels=3 if request.spectral else 0,
+        head_channels=HEAD_CHANNELS[head],
     )
 
 
