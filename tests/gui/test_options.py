@@ -1,0 +1,61 @@
+"""The options page: shows where the engine is, keeps what was entered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from qgis.core import QgsSettings
+
+from satdifuser_qgis.gui.options import OptionsFactory, OptionsPage
+from satdifuser_qgis.processing.base import ENGINE_SETTING
+
+
+@pytest.fixture
+def page(qgis_app, qtbot):
+    QgsSettings().remove(ENGINE_SETTING)
+    page = OptionsPage()
+    qtbot.addWidget(page)
+    yield page
+    QgsSettings().remove(ENGINE_SETTING)
+
+
+def test_a_python_that_is_not_there_is_told_at_once(page):
+    page.engine_python.setFilePath("/nowhere/python")
+    assert "/nowhere/python, which does not exist" in page.state.text()
+
+
+def test_an_engine_is_shown_and_kept_when_applied(page, tmp_path):
+    python = tmp_path / "python"
+    python.touch()
+    page.engine_python.setFilePath(f" {python} ")
+    assert str(python) in page.state.text()
+    assert QgsSettings().value(ENGINE_SETTING) is None
+    page.apply()
+    assert QgsSettings().value(ENGINE_SETTING) == str(python)
+    folder = os.environ.get("SATDIFUSER_PICTURES")
+    if folder:
+        page.resize(700, 300)
+        page.grab().save(str(Path(folder) / "options.png"))
+
+
+def test_the_factory_makes_the_page(qgis_app, qtbot):
+    factory = OptionsFactory()
+    page = factory.createWidget(None)
+    qtbot.addWidget(page)
+    assert factory.title() == "SatDiFuser"
+    assert not factory.icon().isNull()
+
+
+def test_the_plugin_registers_and_takes_back_its_page(qgis_app, qgis_processing, qgis_iface):
+    from satdifuser_qgis.plugin import SatDiFuserPlugin
+
+    asked = []
+    qgis_iface.registerOptionsWidgetFactory = lambda factory: asked.append(("add", factory))
+    qgis_iface.unregisterOptionsWidgetFactory = lambda factory: asked.append(("remove", factory))
+    plugin = SatDiFuserPlugin(qgis_iface)
+    plugin.initGui()
+    plugin.unload()
+    assert [word for word, _ in asked] == ["add", "remove"]
+    assert asked[0][1] is asked[1][1]
