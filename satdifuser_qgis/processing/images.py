@@ -40,13 +40,11 @@ class Image:
     layer: Optional[QgsRasterLayer] = None
 
     def styled(self) -> Optional[QgsRasterLayer]:
-        """A layer with the style that the raster has of its own; None where it has none, or would be stretched."""
+        """A layer with the style that the user gave the raster; None where there is none."""
         if self.layer is not None:
             return self.layer
-        provider = _provider(self.source)
-        if provider is None or not (provider.colorTable(1) or Path(self.source).with_suffix(".qml").is_file()):
-            return None
-        return QgsRasterLayer(self.source, self.name)
+        # Without a style of its own the layer would be stretched.
+        return QgsRasterLayer(self.source, self.name) if Path(self.source).with_suffix(".qml").is_file() else None
 
 
 def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Tuple
 
-from qgis.core import QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsPalettedRasterRenderer, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtGui import QColor
 
 from ..protocol.classes import StyledClass
 
@@ -18,7 +19,7 @@ def styles_of_field(layer: Optional[QgsVectorLayer], field: str) -> Tuple[Styled
         return ()
     found: List[StyledClass] = []
     for category in renderer.categories():
-        color = category.symbol().color().name().lower() if category.symbol() is not None else ""
+        color = _color(category.symbol().color()) if category.symbol() is not None else ""
         values = category.value() if isinstance(category.value(), (list, tuple)) else [category.value()]
         for value in map(value_text, values):
             # The category without a value stands for "all other values".
@@ -29,14 +30,33 @@ def styles_of_field(layer: Optional[QgsVectorLayer], field: str) -> Tuple[Styled
 
 
 def styles_of_raster(layer: Optional[QgsRasterLayer]) -> Tuple[StyledClass, ...]:
-    """What a paletted renderer says of the pixel values; () for any other style."""
+    """What the user's paletted renderer says of the pixel values; () for any other style.
+
+    A palette that QGIS only took from the file's colour table is no style of the user's: it has an entry for each
+    of 256 values, most of them black, and the engine reads the table with more care. A label that only repeats
+    the value is no name.
+    """
     renderer = layer.renderer() if layer is not None else None
-    if renderer is None or renderer.type() != "paletted":
+    if renderer is None or renderer.type() != "paletted" or _is_of_file(renderer, layer):
         return ()
     return tuple(
-        StyledClass(value_text(entry.value), entry.label or value_text(entry.value), entry.color.name().lower())
+        StyledClass(
+            value_text(entry.value), "" if entry.label == value_text(entry.value) else entry.label, _color(entry.color)
+        )
         for entry in renderer.classes()
     )
+
+
+def _is_of_file(renderer: QgsPalettedRasterRenderer, layer: QgsRasterLayer) -> bool:
+    """Whether the palette is exactly the file's colour table."""
+    table = QgsPalettedRasterRenderer.colorTableToClassData(layer.dataProvider().colorTable(1))
+    return [(c.value, _color(c.color), c.label) for c in renderer.classes()] == [
+        (c.value, _color(c.color), c.label) for c in table
+    ]
+
+
+def _color(color: QColor) -> str:
+    return str(color.name()).lower()
 
 
 def value_text(value: Any) -> str:

@@ -13,6 +13,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
+from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
+from satdifuser_qgis.styling.looks import ClassMap
+
 from . import landscape
 
 
@@ -99,9 +102,15 @@ def test_label_rasters_and_more_images_become_paths(train, engine, image, tmp_pa
         train, engine, INPUT=image, MORE_INPUTS=[other], LABEL_RASTERS=[codes], MODEL=str(tmp_path / "m.safetensors")
     )
     assert (request.more_inputs, request.label_rasters, request.labels) == ((other,), (codes,), "")
-    assert [(style.value, style.color) for style in request.styles][1:4] == [
-        ("1", "#0072b2"), ("2", "#009e73"), ("3", "#e69f00"),
-    ]  # fmt: skip
+    # The engine reads the file's own colour table.
+    assert request.styles == ()
+
+
+def test_the_style_beside_a_label_raster_counts(train, engine, image, tmp_path):
+    codes = str(landscape.write_raster(tmp_path / "codes.tif", bands=1))
+    ClassMap([LandCoverClass(2, "wood", "#00ff00"), LandCoverClass(1, "1", "#0000ff")]).save(codes)
+    request = request_of(train, engine, INPUT=image, LABEL_RASTERS=[codes], MODEL=str(tmp_path / "m.safetensors"))
+    assert request.styles == (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#0000ff"))
 
 
 def test_a_raster_in_a_list_that_cannot_be_opened_is_refused(train, chosen, tmp_path):

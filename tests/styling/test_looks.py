@@ -57,7 +57,13 @@ def test_a_paletted_raster_gives_its_classes(tmp_path):
     ]
     assert styles_of_raster(layer) == ()
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
-    assert styles_of_raster(layer) == (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "1", "#000001"))
+    assert styles_of_raster(layer) == (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#000001"))
+
+
+def test_the_colour_table_of_the_file_is_no_style_of_the_users(tmp_path):
+    layer = QgsRasterLayer(str(landscape.write_raster(tmp_path / "codes.tif", bands=1, classes=True)), "codes")
+    assert layer.renderer().type() == "paletted"
+    assert styles_of_raster(layer) == ()
 
 
 def test_a_class_map_opens_with_names_in_legend_order(tmp_path):
