@@ -1,0 +1,185 @@
+"""Mapping end to end: the same map whatever the batch or extent, nodata kept, classes and colours of the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+
+from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.result import Result
+from satdifuser_qgis.engine.tasks import segment, trainsegmentation
+from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.segment import SegmentRequest
+from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+from tests.data import landscape, write_landscape, write_raster
+from tests.engine.tiny import pixel_backbone
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, an image to map, and an image with a hole in it."""
+    folder = tmp_path_factory.mktemp("world")
+    image, labels = write_landscape(folder, height=200, width=260)
+    request = TrainSegmentationRequest(
+        input=image,
+        label_rasters=(labels,),
+        model=str(folder / "model.safetensors"),
+        backbone=str(pixel_backbone(folder / "tiny")),
+        epochs=6,
+        scaling=1,
+    )
+    with pytest.MonkeyPatch.context() as patch, Outputs("made") as outputs:
+        patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
+        trainsegmentation.run(request, Silent(), outputs)
+        outputs.commit()
+    values, _ = landscape(height=170, width=300, seed=4)
+    write_raster(folder / "other.tif", values)
+    values[:, 40:90, 100:180] = 0
+    write_raster(folder / "holed.tif", values, nodata=0)
+    return folder
+
+
+def run(request: SegmentRequest) -> Result:
+    with Outputs("test") as outputs:
+        result = segment.run(request, Silent(), outputs)
+        outputs.commit()
+    return result
+
+
+@pytest.fixture
+def request_(world: Path, tmp_path: Path) -> SegmentRequest:
+    return SegmentRequest(
+        input=str(world / "other.tif"),
+        model=str(world / "model.safetensors"),
+        output=str(tmp_path / "map.tif"),
+        probabilities=str(tmp_path / "probabilities.tif"),
+        entropy=str(tmp_path / "entropy.tif"),
+    )
+
+
+def _read(path: str) -> np.ndarray:
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+def test_all_outputs_lie_on_the_inputs_grid(request_, tmp_path):
+    result = run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg")))
+    with rasterio.open(request_.input) as image, rasterio.open(request_.output) as classes:
+        assert (classes.transform, classes.shape, classes.crs) == (image.transform, image.shape, image.crs)
+        assert set(np.unique(classes.read(1))) <= {1, 2, 3, 4}
+        assert classes.colormap(1)[1][:3] == (0, 114, 178)
+    shares, entropy = _read(request_.probabilities), _read(request_.entropy)
+    assert np.allclose(shares.sum(axis=0), 1, atol=1e-5)
+    assert entropy.min() >= 0
+    assert entropy.max() <= 1
+    assert (shares.argmax(axis=0) + 1 == _read(request_.output)[0]).all()
+    polygons = geopandas.read_file(tmp_path / "map.gpkg")
+    assert list(polygons.columns) == ["class", "name", "area_m2", "area_px", "confidence", "geometry"]
+    assert shapely.coverage_is_valid(polygons.geometry.values)
+    assert polygons.area_px.sum() == 170 * 300
+    assert result.values["megapixels_per_second"] > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "entropy.tif", "map.gpkg", "map.tif", "map.tif.aux.xml", "probabilities.tif"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_the_batch_size_changes_nothing(request_, batch):
+    run(dataclasses.replace(request_, batch=5))
+    expected = _read(request_.probabilities)
+    run(dataclasses.replace(request_, batch=batch))
+    assert np.abs(_read(request_.probabilities) - expected).max() < 1e-4
+
+
+def test_an_extent_is_a_cut_of_the_whole(request_):
+    run(request_)
+    whole = _read(request_.probabilities)
+    with rasterio.open(request_.input) as image:
+        left, top = image.transform @ (57, 31)
+        right, bottom = image.transform @ (203.5, 120.2)
+    run(dataclasses.replace(request_, extent=(left, bottom, right, top)))
+    part = _read(request_.probabilities)
+    assert part.shape[1:] == (90, 147)
+    assert np.abs(part - whole[:, 31:121, 57:204]).max() < 1e-4
+
+
+def test_nodata_stays_nodata(request_, world, tmp_path):
+    request = dataclasses.replace(request_, input=str(world / "holed.tif"), polygons=str(tmp_path / "map.gpkg"))
+    run(request)
+    hole = np.zeros((170, 300), bool)
+    hole[40:90, 100:180] = True
+    for path in (request.output, request.probabilities, request.entropy):
+        with rasterio.open(path) as file:
+            assert ((file.read_masks(1) == 0) == hole).all()
+    assert geopandas.read_file(tmp_path / "map.gpkg").area_px.sum() == (~hole).sum()
+
+
+def test_a_finer_raster_is_mapped_on_its_own_pixels(request_, tmp_path):
+    values, _ = landscape(height=170, width=300, seed=4)
+    fine = np.repeat(np.repeat(values, 2, axis=1), 2, axis=2)
+    with rasterio.open(request_.input) as image:
+        place = image.transform
+    path = write_raster(tmp_path / "fine.tif", fine, transform=place @ place.scale(0.5))
+    run(dataclasses.replace(request_, input=path))
+    found = _read(request_.output)[0]
+    assert found.shape == (340, 600)
+    coarse = dataclasses.replace(request_, output=str(tmp_path / "coarse.tif"))
+    run(coarse)
+    same = np.repeat(np.repeat(_read(coarse.output)[0], 2, axis=0), 2, axis=1) == found
+    assert same.mean() > 0.8
+
+
+def test_an_image_smaller_than_a_tile_is_mapped(request_, tmp_path):
+    values, _ = landscape(height=21, width=33, seed=4)
+    path = write_raster(tmp_path / "small.tif", values)
+    run(dataclasses.replace(request_, input=path))
+    assert _read(request_.output).shape == (1, 21, 33)
+
+
+def test_a_model_whose_backbone_changed_is_refused(request_, world, tmp_path):
+    import shutil
+
+    moved = tmp_path / "backbone"
+    (world / "tiny").rename(moved)
+    try:
+        with pytest.raises(EngineError) as caught:
+            run(request_)
+        assert caught.value.code == "bad_model"
+    finally:
+        shutil.move(moved, world / "tiny")
+    assert not Path(request_.output).exists()
+
+
+def test_an_extent_beside_the_raster_is_refused(request_):
+    with pytest.raises(EngineError) as caught:
+        run(dataclasses.replace(request_, extent=(0.0, 0.0, 10.0, 10.0)))
+    assert caught.value.code == "no_overlap"
+
+
+def test_real_imagery_end_to_end(shared_data, tmp_path):
+    """One Sentinel-2 tile of Korea with its labels, the embedded backbone: better than always saying "forest"."""
+    tiles = shared_data / "segmentation" / "s2_korea_landcover" / "train"
+    name = "kr_202309_12.tif"
+    training = TrainSegmentationRequest(
+        input=str(tiles / "images" / name),
+        label_rasters=(str(tiles / "labels" / name),),
+        model=str(tmp_path / "korea.safetensors"),
+        epochs=4,
+        scaling=1,
+    )
+    with Outputs("test") as outputs:
+        result = trainsegmentation.run(training, Silent(), outputs)
+        outputs.commit()
+    run(SegmentRequest(training.input, training.model, str(tmp_path / "map.tif"), extent=None, batch=4))
+    truth, found = _read(training.label_rasters[0])[0], _read(str(tmp_path / "map.tif"))[0]
+    assert set(np.unique(found)) <= {10, 30, 50, 70, 100}
+    most_common = np.bincount(truth.ravel()).max() / truth.size
+    assert (truth == found).mean() > most_common
+    assert result.values["overall_accuracy"] > 0.5

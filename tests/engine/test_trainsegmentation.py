@@ -1,0 +1,169 @@
+"""Training end to end: labels of every kind in, a model, a report and honest figures out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+
+from satdifuser_qgis.engine.model_file import read_header
+from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.result import Result
+from satdifuser_qgis.engine.tasks import trainsegmentation
+from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.classes import StyledClass
+from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+from tests.data import PLACE, landscape, write_label_layer, write_landscape, write_raster
+from tests.engine.tiny import pixel_backbone
+
+
+class Notes(Silent):
+    """Keeps what the user would read."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str, level: str = "info") -> None:
+        self.lines.append(message)
+
+
+def train(request: TrainSegmentationRequest, reporter: Silent | None = None) -> Result:
+    with Outputs("test") as outputs:
+        result = trainsegmentation.run(request, reporter or Silent(), outputs)
+        outputs.commit()
+    return result
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(pixel_backbone(tmp_path_factory.mktemp("backbone") / "tiny"))
+
+
+@pytest.fixture
+def request_(tmp_path: Path, backbone: str) -> TrainSegmentationRequest:
+    image, labels = write_landscape(tmp_path, height=200, width=260)
+    return TrainSegmentationRequest(
+        input=image,
+        label_rasters=(labels,),
+        model=str(tmp_path / "out" / "fields.safetensors"),
+        report=str(tmp_path / "out" / "fields.html"),
+        backbone=backbone,
+        epochs=3,
+    )
+
+
+def test_a_model_a_report_and_figures_come_out(request_):
+    result = train(request_)
+    header = read_header(request_.model)
+    assert [item.code for item in header.classes] == [1, 2, 3, 4]
+    assert header.gsd_m == pytest.approx(10)
+    assert header.name == "fields"
+    assert 0 < result.values["miou"] <= 1
+    assert result.values["class_count"] == 4
+    assert "<script" not in Path(request_.report).read_text(encoding="utf-8")
+    stored = folders.model_store() / f"{result.values['model_name']}.safetensors"
+    assert stored.read_bytes() == Path(request_.model).read_bytes()
+
+
+def test_the_same_request_gives_the_same_model(request_):
+    train(request_)
+    first = Path(request_.model).read_bytes()
+    train(request_)
+    assert Path(request_.model).read_bytes() == first
+
+
+@pytest.mark.parametrize("fusion", [2, 3])
+def test_other_fusers_train_too(request_, fusion):
+    train(dataclasses.replace(request_, fusion=fusion, head=2, epochs=1))
+    header = read_header(request_.model)
+    assert header.decoder["fusion"] == ("", "", "localized", "mixture")[fusion]
+    assert header.decoder["head"] == "upernet"
+
+
+def test_without_validation_figures_are_left_out(request_):
+    result = train(dataclasses.replace(request_, validation=0.0, epochs=1))
+    assert not {"miou", "macro_f1", "overall_accuracy"} & set(result.values)
+    assert read_header(request_.model).scores == {}
+
+
+def test_polygons_lines_and_points_with_text_classes_and_the_users_colours(tmp_path, request_):
+    geometries = [
+        shapely.box(500_100, 5_198_600, 500_900, 5_199_400),
+        shapely.LineString([(501_000, 5_199_000), (502_400, 5_199_000)]),
+        shapely.Point(502_000, 5_198_500),
+    ]
+    labels = write_label_layer(tmp_path / "labels.gpkg", geometries, ["meadow", "road", "house"], "kind")
+    notes = Notes()
+    styles = (StyledClass("road", "Road", "#112233"), StyledClass("house", "House", "#445566"))
+    train(
+        dataclasses.replace(request_, labels=labels, class_field="kind", label_rasters=(), styles=styles, epochs=1),
+        notes,
+    )
+    header = read_header(request_.model)
+    assert [(item.code, item.name) for item in header.classes] == [(1, "Road"), (2, "House"), (3, "meadow")]
+    assert [item.color for item in header.classes[:2]] == ["#112233", "#445566"]
+    assert any("1 polygon, 1 line, 1 point, 3 classes, 1 image" in line for line in notes.lines)
+
+
+def test_automatic_scaling_says_what_it_tried(tmp_path, request_):
+    more = tmp_path / "more"
+    more.mkdir()
+    image, labels = write_landscape(more, "second", seed=1, height=200, width=260)
+    with rasterio.open(image) as file:
+        values = file.read()
+    place = PLACE @ PLACE.translation(400, 0)
+    image = write_raster(more / "moved.tif", (values * 0.6).astype(np.uint8), transform=place)
+    with rasterio.open(labels) as file:
+        labels = write_raster(more / "moved_labels.tif", file.read(1), transform=place, nodata=0)
+    notes = Notes()
+    train(
+        dataclasses.replace(
+            request_, more_inputs=(image,), label_rasters=(*request_.label_rasters, labels), epochs=1, scaling=0
+        ),
+        notes,
+    )
+    assert set(read_header(request_.model).training["scaling_tried"]) == {"constant", "percentile"}
+    assert any(line.startswith("Scaling: ") for line in notes.lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "word"),
+    [
+        ({"bands": (1, 2, 9)}, "bad_request", "9"),
+        ({"input": "nowhere.tif"}, "bad_input", "nowhere.tif"),
+        ({"backbone": "no-such-model"}, "bad_model", "no-such-model"),
+        ({"device": 2}, "device", "CUDA"),
+        ({"extraction": 3}, "bad_request", "clean"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_leaves_nothing(request_, change, code, word):
+    if code == "device" and trainsegmentation.torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(EngineError) as caught:
+        train(dataclasses.replace(request_, **change))
+    assert caught.value.code == code
+    assert word in caught.value.message
+    assert not Path(request_.model).parent.exists()
+
+
+def test_labels_elsewhere_and_a_single_class_are_refused(tmp_path, request_):
+    far = write_label_layer(tmp_path / "far.gpkg", [shapely.box(0, 0, 10, 10)] * 2, ["a", "b"])
+    one = write_label_layer(tmp_path / "one.gpkg", [shapely.box(500_100, 5_198_600, 500_900, 5_199_400)], ["a"])
+    for path, code in ((far, "no_overlap"), (one, "too_few_labels")):
+        with pytest.raises(EngineError) as caught:
+            train(dataclasses.replace(request_, labels=path, class_field="class", label_rasters=()))
+        assert caught.value.code == code
+
+
+def test_a_smooth_landscape_is_learnt(request_):
+    """A model that learns nothing stays near 0.2; the landscape's colours alone are worth much more."""
+    _, codes = landscape(height=200, width=260)
+    result = train(dataclasses.replace(request_, epochs=25))
+    assert result.values["miou"] > 0.5
+    assert set(np.unique(codes)) == {1, 2, 3, 4}
