@@ -78,6 +78,8 @@ def surroundings(world: Path) -> Dict[str, str]:
         **os.environ,
         "HOME": str(world),
         "XDG_RUNTIME_DIR": str(world / "runtime"),
+        # pytest-qgis sets another for all of the tests.
+        "QGIS_CUSTOM_CONFIG_PATH": str(world / "profile"),
         "SATDIFUSER_HOME": str(world / "store"),
         "QGIS_PLUGINPATH": str(STAGED.parent),
         "QT_QPA_PLATFORM": "offscreen",
