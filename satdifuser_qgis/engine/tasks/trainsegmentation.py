@@ -141,7 +141,8 @@ def _tell(
     count = len(ground.images)
     first = ground.images[0]
     reporter.log(
-        f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, bands {first.raster.describe_bands(first.bands)}, "
+        f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, "
+        f"bands {first.raster.describe_bands(first.bands)}, "
         f"{len(ground.tiles)} labelled tiles; {in_words(seconds)} on {device_title(extractor.device)}."
     )
     if not ground.held_back and request.validation > 0:

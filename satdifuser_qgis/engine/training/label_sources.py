@@ -39,8 +39,8 @@ def read_label_sources(
 ) -> LabelSources:
     """Reads the vector layer and the label rasters and pairs them with the images.
 
-    Where both know a pixel, what was drawn wins over the label raster. ``stack`` closes the label rasters. Raises EngineError bad_input, bad_request,
-    no_overlap, too_few_labels.
+    Where both know a pixel, what was drawn wins over the label raster. ``stack`` closes the label rasters.
+    Raises EngineError bad_input, bad_request, no_overlap, too_few_labels.
     """
     vector = read_vector_labels(request.labels, request.class_field, request.styles) if request.labels else None
     label_rasters = [open_label_raster(path, request.styles) for path in request.label_rasters]
