@@ -111,7 +111,11 @@ def write_polygons(frame: geopandas.GeoDataFrame, target: Path) -> None:
             f'Polygons cannot be written as "{target.suffix}".',
             f"Choose one of {', '.join(DRIVERS)}.",
         )
-    options = {"ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": _DATE, "ENCODING": "UTF-8"}}.get(driver, {})
+    # QGIS 3.22 warns of GeoPackages newer than 1.3.
+    options = {
+        "ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": _DATE, "ENCODING": "UTF-8"},
+        "GPKG": {"VERSION": "1.3"},
+    }.get(driver, {})
     layer = target.stem if driver == "ESRI Shapefile" else LAYER
     try:
         with warnings.catch_warnings(), _fixed_date():
