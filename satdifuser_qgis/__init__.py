@@ -3,7 +3,6 @@
 Both Pythons load this package, QGIS's and the engine's, so it imports nothing by itself.
 """
 
-
 from typing import Any
 
 

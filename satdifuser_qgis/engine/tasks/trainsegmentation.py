@@ -224,9 +224,7 @@ def _written(request: TrainSegmentationRequest) -> dict[str, str]:
     return {name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}
 
 
-def _values(
-    header: ModelHeader, result: FitResult, stored: Path, device: torch.device
-) -> dict[str, float | int | str]:
+def _values(header: ModelHeader, result: FitResult, stored: Path, device: torch.device) -> dict[str, float | int | str]:
     values: dict[str, float | int | str] = {
         "class_count": len(header.classes),
         "model_name": stored.stem,

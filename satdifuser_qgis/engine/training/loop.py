@@ -69,9 +69,7 @@ def fit(
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
     weights = class_weights(training, classes).to(device)
     decoder.to(device).train()
-    optimiser = torch.optim.AdamW(
-        decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.15
     )
@@ -172,9 +170,7 @@ def _look(
     return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrices.sum(axis=0)).miou), matrices
 
 
-def _forward(
-    decoder: Decoder, batch: Sequence[Sample], device: torch.device, spectral: bool
-) -> tuple[Tensor, Tensor]:
+def _forward(decoder: Decoder, batch: Sequence[Sample], device: torch.device, spectral: bool) -> tuple[Tensor, Tensor]:
     levels = zip(*(sample.pyramid for sample in batch), strict=True)
     pyramid = [torch.stack(list(level)).to(device).float() for level in levels]
     pixels = torch.stack([sample.pixels for sample in batch]).to(device)
