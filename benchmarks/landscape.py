@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize, shapes
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
+from shapely import coverage_simplify
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Point, Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
@@ -95,13 +96,14 @@ def polygons(ground: Landscape, rng: np.random.Generator) -> geopandas.GeoDataFr
     """What somebody might have drawn in an afternoon on the four images: some things of each class, not all."""
     width = 2 * TILE_PX
     seen = np.ascontiguousarray(ground.objects[:, :width])
+    outlines, numbers = zip(*shapes(seen, transform=_transform(0, 0)))
+    # simplified as a coverage, so that neighbours do not claim the same pixels
+    drawn = coverage_simplify([shape(outline) for outline in outlines], PIXEL_M * 0.8)
     rows = []
-    for outline, number in shapes(seen, transform=_transform(0, 0)):
+    for polygon, number in zip(drawn, numbers):
         code = max(int(number) // 1_000_000, FIELD)
-        if rng.random() < LABELLED_SHARE[code]:
-            polygon = shape(outline).simplify(PIXEL_M * 0.6)
-            if not polygon.is_empty:
-                rows.append({"class": NAMES[code], "geometry": polygon})
+        if rng.random() < LABELLED_SHARE[code] and not polygon.is_empty:
+            rows.append({"class": NAMES[code], "geometry": polygon})
     return geopandas.GeoDataFrame(rows, crs=CRS)
 
 

@@ -9,7 +9,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.labelled_set import limits, stretch
+from benchmarks.labelled_set import stretch
 from satdifuser_qgis.protocol.classes import LandCoverClass
 
 PANEL_PX, GAP, TITLE_PX, LEGEND_PX = 512, 14, 34, 44
@@ -36,11 +36,12 @@ def write_preview(target: Path, panels: list[tuple[str, Picture]], classes: tupl
 
 
 def image_picture(path: Path, bands: tuple[int, ...] = (1, 2, 3)) -> Picture:
-    """The image in natural colours, each band stretched between its 2nd and 98th percentile."""
+    """The image in its own colours: all bands stretched alike, between the 1st and 99th percentile of them all."""
     with rasterio.open(path) as raster:
         wanted = bands if raster.count >= max(bands) else (1, 1, 1)
         values = raster.read(list(wanted)).astype(np.float32)
-    return ((stretch(values, *limits(values)) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
+    low, high = np.percentile(values, (1, 99))
+    return ((stretch(values, np.full(3, low), np.full(3, high)) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
 
 
 def class_picture(codes: NDArray[np.integer], classes: tuple[LandCoverClass, ...]) -> Picture:

@@ -150,19 +150,20 @@ def _charts(data: TrainingReport) -> list[Chart]:
 
 
 def _heat(weights: Sequence[FusionWeight]) -> dict[str, Any] | None:
-    """Streams in rows, times in columns; colours are relative to the largest weight."""
+    """Streams in rows, times in columns. An even share is half-tone at most: even weights should not look strong."""
     if not weights:
         return None
     streams, times = list(dict.fromkeys(w.stream for w in weights)), sorted({w.time for w in weights})
-    largest = max(weight.weight for weight in weights) or 1.0
+    even = 1 / len(weights)
+    darkest = max(2 * even, *(weight.weight for weight in weights))
     known = {(weight.stream, weight.time): weight.weight for weight in weights}
     rows = []
     for stream in streams:
         cells = []
         for time in times:
             value = known.get((stream, time))
-            part = (value or 0.0) / largest
+            part = (value or 0.0) / darkest
             cells.append({"value": value, "fill": tint(part, WEIGHT_RGB), "ink": ink_on(part)})
         rows.append({"stream": stream, "cells": cells})
     label_px = round(max(text_px(stream) for stream in streams)) + 16
-    return {"times": times, "rows": rows, "even": 1 / len(weights), "label_px": label_px}
+    return {"times": times, "rows": rows, "even": even, "label_px": label_px}
