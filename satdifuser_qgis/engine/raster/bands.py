@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.errors import EngineError
 
 ROLES = ("red", "green", "blue")
 # Sentinel-2 and Landsat 8 and 9 number their bands alike here; Landsat 4 to 7 (3, 2, 1) name theirs by colour.

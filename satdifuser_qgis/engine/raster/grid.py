@@ -10,7 +10,7 @@ from functools import lru_cache
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.errors import EngineError
 
 # Below this difference the pixel size that the projection states is kept, so that 10 m in UTM stay 10 m
 # although the ground says 9.996 to 10.01 m. Web Mercator at 45 degrees is off by 41 % and is measured.

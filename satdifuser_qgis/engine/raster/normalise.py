@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from satdifuser_qgis.engine.raster.read import Bools, Floats, Raster
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.errors import EngineError
+from .read import Bools, Floats, Raster
 
 KINDS = ("constant", "percentile", "divisor", "none")
 # Percentiles of an image stretch are those of QGIS's own default; constants must also serve images that were

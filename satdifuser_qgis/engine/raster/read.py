@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from satdifuser_qgis.engine.raster.bands import band_name, is_opacity, match_bands, natural_bands, role_of
-from satdifuser_qgis.engine.raster.grid import Grid, Window
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.errors import EngineError
+from .bands import band_name, is_opacity, match_bands, natural_bands, role_of
+from .grid import Grid, Window
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
 CACHE_BYTES = 64 * 2**20

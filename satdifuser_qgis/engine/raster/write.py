@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from satdifuser_qgis.engine.raster.grid import Grid, Window
-from satdifuser_qgis.engine.raster.read import CACHE_BYTES
-from satdifuser_qgis.protocol.classes import LandCoverClass
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.classes import LandCoverClass
+from ...protocol.errors import EngineError
+from .grid import Grid, Window
+from .read import CACHE_BYTES
 
 _BLOCK = 512
 CLASS_TAG = "CLASS_"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass, default_color
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.classes import LandCoverClass, StyledClass, default_color
+from ...protocol.errors import EngineError
 
 LARGEST_CODE = 65535
 # More different values than this are measurements or names of places, not classes.

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
-from satdifuser_qgis.engine.raster.grid import Grid, to_lon_lat
-from satdifuser_qgis.engine.raster.read import Floats, open_raster
-from satdifuser_qgis.engine.reporter import Reporter
-from satdifuser_qgis.engine.vector.patches import Labels, absorb_small, find_patches
-from satdifuser_qgis.protocol.classes import LandCoverClass
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.classes import LandCoverClass
+from ...protocol.errors import EngineError
+from ..raster.grid import Grid, to_lon_lat
+from ..raster.read import Floats, open_raster
+from ..reporter import Reporter
+from .patches import Labels, absorb_small, find_patches
 
 LAYER = "landcover"
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}

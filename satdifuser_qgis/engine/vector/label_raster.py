@@ -15,13 +15,13 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.warp import Resampling, reproject
 
-from satdifuser_qgis.engine.raster.grid import Grid, Window
-from satdifuser_qgis.engine.raster.read import Raster
-from satdifuser_qgis.engine.raster.write import CLASS_TAG
-from satdifuser_qgis.engine.vector.class_table import MOST_CLASSES, ClassTable, Indices, check_count, number_table
-from satdifuser_qgis.engine.vector.labels import UNLABELLED
-from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.classes import LandCoverClass, StyledClass
+from ...protocol.errors import EngineError
+from ..raster.grid import Grid, Window
+from ..raster.read import Raster
+from ..raster.write import CLASS_TAG
+from .class_table import MOST_CLASSES, ClassTable, Indices, check_count, number_table
+from .labels import UNLABELLED
 
 _BLOCK = 1024
 _EDGE_POINTS = 21

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj.exceptions import ProjError
 
-from satdifuser_qgis.engine.raster.grid import Grid, Window, same_crs
-from satdifuser_qgis.engine.vector.class_table import ClassTable, Indices, number_table, text_key, text_table
-from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
-from satdifuser_qgis.protocol.errors import EngineError
+from ...protocol.classes import LandCoverClass, StyledClass
+from ...protocol.errors import EngineError
+from ..raster.grid import Grid, Window, same_crs
+from .class_table import ClassTable, Indices, number_table, text_key, text_table
 
 UNLABELLED = -1
 _POLYGON, _LINE, _POINT = 0, 1, 2
