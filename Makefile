@@ -19,9 +19,9 @@ setup: .venv/.system .venv/engine/.ready .venv/qgis/.ready
 
 .venv/.system:
 	@mkdir -p .venv
-	@if ! command -v qgis_process.bin >/dev/null 2>&1 && ! command -v qgis_process >/dev/null 2>&1 || ! $(PYTHON) -m ensurepip --version >/dev/null 2>&1; then \
+	@if ! command -v qgis_process.bin >/dev/null 2>&1 && ! command -v qgis_process >/dev/null 2>&1 || ! command -v lrelease >/dev/null 2>&1 || ! $(PYTHON) -m ensurepip --version >/dev/null 2>&1; then \
 		$(SUDO) apt-get update && \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends qgis python3-qgis python3-venv xvfb; fi
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends qgis python3-qgis python3-venv qttools5-dev-tools; fi
 	@touch $@
 
 # torch comes alone, from its CPU index, so that no GPU libraries of several GB follow; a folder of wheels
@@ -42,7 +42,9 @@ stage:
 	@cp -r satdifuser_qgis/. $(STAGE)/
 	@cp -r resources metadata.txt LICENSE $(STAGE)/
 	@mkdir -p $(STAGE)/i18n
-	@if command -v lrelease >/dev/null 2>&1; then for f in i18n/*.ts; do [ -e "$$f" ] && lrelease -silent "$$f" -qm $(STAGE)/i18n/$$(basename "$${f%.ts}").qm || true; done; fi
+	@if command -v lrelease >/dev/null 2>&1; then \
+		for f in i18n/*.ts; do lrelease -silent "$$f" -qm $(STAGE)/i18n/$$(basename "$${f%.ts}").qm || exit 1; done; \
+	else echo "No lrelease: the staged plugin speaks English only."; fi
 	@find $(STAGE) -name '__pycache__' -prune -exec rm -rf {} +
 
 zip: stage
@@ -71,7 +73,7 @@ bench: setup
 	$(ENGINE) benchmarks/quality.py --json build/quality.json
 
 pretrain: setup
-	$(ENGINE) -m satdifuser_qgis.engine.tasks.pretrain --data $(SHARED)/eurosat --minutes $(MINUTES)
+	$(ENGINE) benchmarks/pretrain.py --data $(SHARED)/eurosat --minutes $(MINUTES)
 
 clean:
 	rm -rf build
