@@ -48,12 +48,6 @@ def default_color(index: int) -> str:
 
 
 def nodata_for(codes: Iterable[int]) -> int:
-    """The nodata value of outputs: the first of 0 and 255 that is no class and fits, else 65535."""
+    """The nodata value of outputs: the first of 0, 255 and 65535 that is no class, else the largest free code."""
     taken = set(codes)
-    if not taken or max(taken) <= 255:
-        for value in (0, 255):
-            if value not in taken:
-                return value
-    elif 0 not in taken:
-        return 0
-    return 65535
+    return next(value for value in (0, 255, *range(65535, 0, -1)) if value not in taken)

@@ -12,7 +12,16 @@ from satdifuser_qgis.protocol.classes import PALETTE, LandCoverClass, default_co
 
 @pytest.mark.parametrize(
     ("codes", "nodata"),
-    [((), 0), ((1, 2), 0), ((0, 1), 255), ((0, 255), 65535), ((1, 300), 0), ((0, 300), 65535), (range(256), 65535)],
+    [
+        ((), 0),
+        ((1, 2), 0),
+        ((0, 1), 255),
+        ((0, 255), 65535),
+        ((1, 300), 0),
+        ((0, 300), 255),
+        (range(256), 65535),
+        ((0, 255, 65535), 65534),
+    ],
 )
 def test_nodata_is_no_class(codes, nodata):
     assert nodata_for(codes) == nodata
