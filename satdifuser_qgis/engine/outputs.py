@@ -24,7 +24,7 @@ class Outputs:
         """Where to write what shall become ``target``. Its folder is made."""
         target = Path(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.stem}.part-{self.run_id}{target.suffix}")
+        part = target.with_name(f"{self._stem(target)}{target.suffix}")
         self._parts[target] = part
         return part
 
@@ -32,7 +32,7 @@ class Outputs:
         """A name beside ``target`` for a file that is needed only while working; never renamed."""
         target = Path(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = target.with_name(f"{target.stem}.part-{self.run_id}-work{suffix}")
+        path = target.with_name(f"{self._stem(target)}-work{suffix}")
         self._parts.setdefault(path, path)
         return path
 
@@ -44,18 +44,28 @@ class Outputs:
             # statistics that a GIS noted of the raster that was here before would be told of the new one
             target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
             # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
-            for side in part.parent.glob(f"{escape(part.stem)}.*"):
-                os.replace(side, target.with_name(target.stem + side.name[len(part.stem) :]))
+            stem = self._stem(target)
+            for side in {part, *part.parent.glob(f"{escape(stem)}.*")}:
+                os.replace(side, target.with_name(target.stem + side.name[len(stem) :]))
         self.discard()
 
     def discard(self) -> None:
         """Removes every part that is still there, with the side files GDAL may have left."""
         # a copy: the thread that finds the parent dead comes here while the task may still add parts
         for part in list(self._parts.values()):
-            stem = escape(part.stem)
-            for path in (*part.parent.glob(f"{stem}.*"), *part.parent.glob(f"{stem}-*")):
+            # never by the part's own stem: of a target without suffix it is the stem of the user's other files
+            stem = part.name[: part.name.rindex(self._mark) + len(self._mark)]
+            for path in part.parent.glob(f"{escape(stem)}*"):
                 path.unlink(missing_ok=True)
         self._parts.clear()
+
+    @property
+    def _mark(self) -> str:
+        return f".part-{self.run_id}"
+
+    def _stem(self, target: Path) -> str:
+        """What the names of a target's part and of its side files begin with."""
+        return f"{target.stem}{self._mark}"
 
     def __enter__(self) -> Outputs:
         return self

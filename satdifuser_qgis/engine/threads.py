@@ -19,8 +19,11 @@ def physical_cores() -> int:
 
 
 def set_threads(wanted: int) -> int:
-    """Bounds the threads of numerical libraries; 0 = one a physical core. Returns how many."""
-    threads = wanted if wanted > 0 else physical_cores()
+    """Bounds the threads of numerical libraries; 0 = one a physical core. Returns how many.
+
+    Never more than there are cores: thousands of threads end the process.
+    """
+    threads = min(wanted, os.cpu_count() or 1) if wanted > 0 else physical_cores()
     for name in VARIABLES:
         os.environ[name] = str(threads)
     # Threads that spin while they wait fight with everything else on a desktop: beside one other busy process two

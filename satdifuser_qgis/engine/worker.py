@@ -21,11 +21,13 @@ from typing import Any, Callable
 from ..protocol import events
 from ..protocol.codec import load_request
 from ..protocol.errors import EngineError
+from ..protocol.folders import plugin_version
 from ..protocol.requests import REQUESTS
 from .failures import explain
 from .outputs import Outputs
 from .reporter import Reporter
 from .result import Result
+from .targets import check_targets
 from .threads import set_threads
 
 # Progress oftener than this is dropped: a task may report every tile without flooding its reader.
@@ -41,7 +43,9 @@ def main(request_path: str) -> int:
     run_id = request_file.parent.name
     outputs = Outputs(run_id)
     stream = EventStream(take_stdout(), run_id, on_broken=lambda: _end_hard(outputs))
-    stream.send("started", version=_version(), python=platform.python_version(), prefix=sys.prefix, pid=os.getpid())
+    stream.send(
+        "started", version=plugin_version(), python=platform.python_version(), prefix=sys.prefix, pid=os.getpid()
+    )
     stream.start_alive()
     reporter = EventReporter(stream, request_file.with_name(events.CANCEL_FILE))
     try:
@@ -76,6 +80,7 @@ def read_request(path: Path) -> Any:
 
 def execute(request: Any, reporter: Reporter, outputs: Outputs) -> Result:
     """Runs the task and gives its outputs their final names; after a failure nothing is left of them."""
+    check_targets(request)
     set_threads(getattr(request, "threads", 0))
     with outputs:
         task = importlib.import_module(f"{__package__}.tasks.{request.TASK}")
@@ -171,17 +176,6 @@ class EventReporter:
             self._last_check = now
             if self._cancel_file.exists():
                 raise EngineError("cancelled", "Cancelled.")
-
-
-def _version() -> str:
-    """The plugin's version, from the metadata file that is staged into it or lies beside the package."""
-    package = Path(__file__).resolve().parent.parent
-    for path in (package / "metadata.txt", package.parent / "metadata.txt"):
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                if line.startswith("version="):
-                    return line.partition("=")[2].strip()
-    return "unknown"
 
 
 def _end_hard(outputs: Outputs) -> None:

@@ -16,3 +16,9 @@ def check_choice(name: str, value: int, choices: Sequence[str]) -> None:
     if not 0 <= value < len(choices):
         listed = ", ".join(f"{i} {choice}" for i, choice in enumerate(choices))
         raise ValueError(f"{name} is {value} but must be one of: {listed}")
+
+
+def check_threads(threads: int) -> None:
+    """Raises ValueError for a number of threads that no machine has; 0 is automatic."""
+    if not 0 <= threads <= 1024:
+        raise ValueError(f"threads is {threads} but must be from 0 (one a core) to 1024")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any, Dict, Type, TypeVar, Union, get_args, get_origin, get_type_hints
 
 PROTOCOL = 1
@@ -41,13 +42,13 @@ def load_request(text: str, kinds: Dict[str, Type[Any]]) -> Any:
     """The request in a file's text; ``kinds`` maps task names to dataclasses."""
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the request is no JSON: {error}") from None
     if not isinstance(body, dict) or set(body) != {"protocol", "task", "request"}:
         raise ValueError('a request file holds exactly the keys "protocol", "task" and "request"')
     if body["protocol"] != PROTOCOL:
         raise ValueError(f"the request speaks protocol {body['protocol']!r}, this engine speaks {PROTOCOL}")
-    if body["task"] not in kinds:
+    if not isinstance(body["task"], str) or body["task"] not in kinds:
         raise ValueError(f"there is no task {body['task']!r}; the tasks are {', '.join(sorted(kinds))}")
     return from_plain(kinds[body["task"]], body["request"])
 
@@ -65,11 +66,30 @@ def _read(kind: Any, data: Any, where: str) -> Any:
         return {str(key): _read(get_args(kind)[1], item, f"{where}.{key}") for key, item in data.items()}
     if dataclasses.is_dataclass(kind):
         return _read_dataclass(kind, data, where)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if kind is float and type(data) in (int, float):
+        return _read_float(data, where)
     if type(data) is not kind:
         raise ValueError(f"{where} must be {_name(kind)}, not {data!r}")
+    if kind is str:
+        _check_text(data, where)
     return data
+
+
+def _read_float(data: Union[int, float], where: str) -> float:
+    """JSON of Python has NaN and infinities, and whole numbers of any length."""
+    try:
+        number = float(data)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{where} must be a finite number, not {str(data)[:30]}")
+    return number
+
+
+def _check_text(data: str, where: str) -> None:
+    """No file name holds these, and the functions that meet them fail one by one."""
+    if "\0" in data or any("\ud800" <= letter <= "\udfff" for letter in data):
+        raise ValueError(f"{where} holds a character that no file name can have: {data!r}")
 
 
 def _read_tuple(parts: Any, data: Any, where: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Tuple
 
+from .choices import check_threads
+
 
 @dataclass(frozen=True)
 class DoctorRequest:
@@ -14,3 +16,6 @@ class DoctorRequest:
     OUTPUTS: ClassVar[Tuple[str, ...]] = ()
 
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        check_threads(self.threads)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Optional, Tuple
+from typing import ClassVar, Dict, Optional, Tuple
 
-from .choices import DEVICE, check_choice
+from .choices import DEVICE, check_choice, check_threads
+
+_RASTER = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,13 @@ class SegmentRequest:
 
     TASK: ClassVar[str] = "segment"
     OUTPUTS: ClassVar[Tuple[str, ...]] = ("output", "polygons", "probabilities", "entropy")
+    ENDINGS: ClassVar[Dict[str, Tuple[str, ...]]] = {
+        "output": _RASTER,
+        "polygons": (".gpkg", ".geojson", ".shp", ".fgb"),
+        "probabilities": _RASTER,
+        "entropy": _RASTER,
+    }
+    READS: ClassVar[Tuple[str, ...]] = ("input", "model")
 
     input: str
     model: str
@@ -48,3 +57,4 @@ class SegmentRequest:
         if self.extent is not None and (self.extent[0] >= self.extent[2] or self.extent[1] >= self.extent[3]):
             raise ValueError(f"the extent {self.extent} is empty; it must be xmin, ymin, xmax, ymax")
         check_choice("device", self.device, DEVICE)
+        check_threads(self.threads)

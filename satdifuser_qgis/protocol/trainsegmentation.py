@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Tuple
+from typing import ClassVar, Dict, Tuple
 
-from .choices import DEVICE, EXTRACTION, FUSION, HEAD, SCALING, check_choice
+from .choices import DEVICE, EXTRACTION, FUSION, HEAD, SCALING, check_choice, check_threads
 from .classes import StyledClass
 
 
@@ -23,6 +23,8 @@ class TrainSegmentationRequest:
 
     TASK: ClassVar[str] = "trainsegmentation"
     OUTPUTS: ClassVar[Tuple[str, ...]] = ("model", "report")
+    ENDINGS: ClassVar[Dict[str, Tuple[str, ...]]] = {"model": (".safetensors",), "report": (".html", ".htm")}
+    READS: ClassVar[Tuple[str, ...]] = ("input", "more_inputs", "labels", "label_rasters")
 
     input: str
     model: str
@@ -72,4 +74,7 @@ class TrainSegmentationRequest:
         check_choice("fusion", self.fusion, FUSION)
         check_choice("head", self.head, HEAD)
         check_choice("extraction", self.extraction, EXTRACTION)
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed} but must be from 0 to 2^63 - 1")
         check_choice("device", self.device, DEVICE)
+        check_threads(self.threads)

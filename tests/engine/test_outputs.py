@@ -27,6 +27,18 @@ def test_commit_replaces_the_old_file_and_brings_side_files_along(tmp_path):
     assert found == {"map.tif": "new", "map.tif.aux.xml": "names"}
 
 
+def test_a_target_without_suffix_costs_no_other_file(tmp_path):
+    (tmp_path / "map.gpkg").write_text("mine")
+    with Outputs("ab12") as outputs:
+        part = outputs.part(tmp_path / "map")
+        part.write_text("new")
+        part.with_name(part.name + ".aux.xml").write_text("names")
+        outputs.scratch(tmp_path / "map", "work").write_text("work")
+        outputs.commit()
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"map": "new", "map.aux.xml": "names", "map.gpkg": "mine"}
+
+
 def test_an_error_leaves_the_old_file_as_it_was(tmp_path):
     target = tmp_path / "map.tif"
     target.write_text("old")

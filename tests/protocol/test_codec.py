@@ -10,6 +10,7 @@ import pytest
 
 from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.codec import PROTOCOL, dump_request, from_plain, load_request, to_plain
+from satdifuser_qgis.protocol.doctor import DoctorRequest
 from satdifuser_qgis.protocol.requests import REQUESTS
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
@@ -54,6 +55,11 @@ def test_text_stays_readable():
         ("share", "0.5", "request.share must be a number"),
         ("share", True, "request.share must be a number"),
         ("name", 5, "request.name must be a text"),
+        ("name", "a\0b", "request.name holds a character"),
+        ("name", "\udcff.tif", "request.name holds a character"),
+        ("share", float("nan"), "request.share must be a finite number, not nan"),
+        ("share", float("-inf"), "request.share must be a finite number"),
+        ("share", 10**400, "request.share must be a finite number"),
         ("maybe", "7", "request.maybe"),
         ("many", 1, "request.many must be a list"),
         ("many", [1, "2"], r"request\.many\[1\]"),
@@ -84,6 +90,8 @@ def test_whole_numbers_will_do_where_a_number_is_asked_for():
         ('{"protocol": 1, "task": "everything", "request": {}, "more": 1}', "exactly the keys"),
         ('{"protocol": 2, "task": "everything", "request": {}}', "protocol 2"),
         ('{"protocol": 1, "task": "nothing", "request": {}}', "no task 'nothing'"),
+        ('{"protocol": 1, "task": [], "request": {}}', "no task"),
+        ("[" * 100_000, "no JSON"),
         ('{"protocol": 1, "task": "everything", "request": 3}', "must be an object"),
         ('{"protocol": 1, "task": "everything", "request": {"flag": true}}', "lacks the key 'count'"),
     ],
@@ -120,6 +128,9 @@ def test_extent_and_bands_keep_their_order(bands):
         (SegmentRequest, SEGMENT, {"bands": (0, 1, 2)}, "counted from 1"),
         (SegmentRequest, SEGMENT, {"extent": (1.0, 0.0, 1.0, 2.0)}, "is empty"),
         (SegmentRequest, SEGMENT, {"device": 4}, "0 automatic, 1 cpu, 2 cuda, 3 mps"),
+        (SegmentRequest, SEGMENT, {"threads": -1}, "threads is -1"),
+        (DoctorRequest, {}, {"threads": 100_000}, "threads is 100000"),
+        (TrainSegmentationRequest, TRAIN, {"seed": -1}, "seed is -1"),
         (TrainSegmentationRequest, TRAIN, {"labels": ""}, "no labels"),
         (TrainSegmentationRequest, TRAIN, {"class_field": ""}, "class_field is empty"),
         (TrainSegmentationRequest, TRAIN, {"validation": 1.0}, "validation is 1.0"),

@@ -1,0 +1,69 @@
+"""Outputs that would cost the user a file are refused before any computing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.targets import check_targets
+from satdifuser_qgis.engine.worker import execute
+from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.segment import SegmentRequest
+from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+from tests.data import write_raster
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> SegmentRequest:
+    image = write_raster(tmp_path / "image.tif", np.ones((3, 8, 8), np.uint8))
+    return SegmentRequest(image, "model", str(tmp_path / "map.tif"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"output": "image.tif"}, "is also read as"),
+        ({"entropy": "deep/../image.tif"}, "is also read as"),
+        ({"entropy": "map.tif"}, "are the same file"),
+        ({"output": "map.png"}, "end in .tif"),
+        ({"output": "map"}, "end in .tif"),
+        ({"polygons": "map.kml"}, "end in .gpkg"),
+        ({"output": "folder.tif"}, "is a folder"),
+        ({"output": "image.tif/map.tif"}, "no folder to write to"),
+    ],
+)
+def test_a_target_that_must_not_be_written_is_refused(request_, tmp_path, change, said):
+    (tmp_path / "folder.tif").mkdir()
+    (tmp_path / "deep").mkdir()
+    before = Path(request_.input).read_bytes()
+    changed = dataclasses.replace(request_, **{name: str(tmp_path / value) for name, value in change.items()})
+    with pytest.raises(EngineError, match=said) as caught:
+        execute(changed, Silent(), Outputs("run"))
+    assert caught.value.code == "bad_request"
+    assert Path(request_.input).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "folder.tif", "image.tif"]
+
+
+def test_an_output_that_is_needed_has_a_name(request_):
+    with pytest.raises(EngineError, match="has no file name"):
+        check_targets(dataclasses.replace(request_, output=""))
+
+
+def test_the_parts_of_a_mosaic_are_read_too(request_, tmp_path):
+    mosaic = tmp_path / "mosaic.vrt"
+    mosaic.write_text(
+        '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+        '<SourceFilename relativeToVRT="1">image.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'
+    )
+    with pytest.raises(EngineError, match="is also read as"):
+        check_targets(dataclasses.replace(request_, input=str(mosaic), output=request_.input))
+
+
+def test_new_folders_and_capitals_will_do(request_, tmp_path):
+    check_targets(dataclasses.replace(request_, output=str(tmp_path / "new" / "MAP.TIF")))
+    check_targets(TrainSegmentationRequest("a.tif", "m.safetensors", label_rasters=("l.tif",), report="r.html"))
