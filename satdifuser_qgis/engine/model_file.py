@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "satdifuser"
-SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -110,27 +109,23 @@ def read_model(path: str | os.PathLike[str]) -> tuple[ModelHeader, dict[str, Ten
 
 
 def find_model(reference: str) -> Path:
-    """The file of a model: a path as it is, a bare name among the shipped models, then in the model store."""
-    path = Path(reference).expanduser()
-    if path.is_file():
+    """The file of a model, see `folders.find_model`. Raises EngineError("bad_model") where there is none."""
+    path = folders.find_model(reference)
+    if path is not None:
         return path
-    if path.name == reference:
-        name = reference if reference.endswith(SUFFIX) else reference + SUFFIX
-        for folder in (folders.shipped_models(), folders.model_store()):
-            if (folder / name).is_file():
-                return folder / name
-        known = sorted(p.stem for p in folders.model_store().glob(f"*{SUFFIX}"))
-        raise EngineError(
-            "bad_model",
-            f'There is no model "{reference}", neither shipped nor in the model store.',
-            f"The store holds: {', '.join(known)}." if known else "Train one first, or give a model file.",
-        )
-    raise EngineError("bad_model", f'The model file "{reference}" does not exist.', "Choose another file.")
+    if Path(reference).name != reference:
+        raise EngineError("bad_model", f'The model file "{reference}" does not exist.', "Choose another file.")
+    known = folders.known_models()
+    raise EngineError(
+        "bad_model",
+        f'There is no model "{reference}", neither shipped nor in the model store.',
+        f"Known by name: {', '.join(known)}." if known else "Train one first, or give a model file.",
+    )
 
 
 def place_in_store(name: str) -> Path:
     """Where a model of this name goes in the user's store, under a name that is not taken."""
-    return folders.unused(folders.model_store(), name, SUFFIX)
+    return folders.unused(folders.model_store(), name, folders.MODEL_SUFFIX)
 
 
 def _plain_header(path: Path) -> dict[str, Any]:

@@ -11,21 +11,14 @@ from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
 from .. import compat
 from ..protocol import folders
 from ..runtime.environment.locate import MARKER, Engine
-from . import about, models
 
 LOG_TAIL_LINES = 6
-
-
-def without_home(text: str) -> str:
-    """The user's folder as ``~``: names of people do not belong into a report."""
-    home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 1 else text
 
 
 def plugin_lines() -> List[str]:
     """Versions on QGIS's side of the fence."""
     return [
-        f"SatDiFuser: {about.version()}",
+        f"SatDiFuser: {folders.plugin_version()}",
         f"QGIS: {compat.qgis_version()}, Qt {QT_VERSION_STR}, PyQt {PYQT_VERSION_STR}",
         f"Python of QGIS: {platform.python_version()}",
         f"System: {platform.platform()}, {platform.machine()}",
@@ -43,7 +36,7 @@ def engine_lines(engine: Optional[Engine], problem: str) -> List[str]:
 
 def model_lines() -> List[str]:
     """The models that go by name; the engine tells this better where it can."""
-    return [f"Models: {', '.join(models.known_models()) or 'none'}"]
+    return [f"Models: {', '.join(folders.known_models()) or 'none'}"]
 
 
 def folder_lines() -> List[str]:

@@ -9,7 +9,7 @@ import json
 import os
 import struct
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Tuple
 
 from qgis.PyQt.QtCore import QCoreApplication
 
@@ -20,27 +20,15 @@ from .values import closest
 
 translate = QCoreApplication.translate
 
-SUFFIX = ".safetensors"
 # The format allows 100 MB; ours have a few kB.
 HEADER_LIMIT = 10_000_000
 
 
-def known_models() -> List[str]:
-    """Names of the shipped models, then of those in the model store."""
-    found = [path for folder in _stores() for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    return list(dict.fromkeys(path.stem for path in found))
-
-
 def find_model(reference: str, name: str) -> str:
     """The absolute path of a model given by path or by name. Raises ValueError that lists what there is."""
-    path = Path(reference).expanduser()
-    if path.is_file():
+    path = folders.find_model(reference)
+    if path is not None:
         return os.path.abspath(path)
-    if path.name == reference:
-        file_name = reference if reference.endswith(SUFFIX) else reference + SUFFIX
-        for folder in _stores():
-            if (folder / file_name).is_file():
-                return str(folder / file_name)
     raise ValueError(_not_found(reference, name))
 
 
@@ -76,12 +64,8 @@ def find_backbone(reference: str, name: str) -> str:
     )
 
 
-def _stores() -> Tuple[Path, Path]:
-    return folders.shipped_models(), folders.model_store()
-
-
 def _not_found(reference: str, name: str) -> str:
-    known = known_models()
+    known = folders.known_models()
     meant = closest(Path(reference).stem, known)
     if meant:
         hint = translate("SatDiFuser", 'Did you mean "{meant}"?').format(meant=meant)

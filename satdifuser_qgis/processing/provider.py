@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from ..protocol.folders import plugin_version
 from . import about
 from .algorithms.doctor import Doctor
 from .algorithms.segment import Segment
@@ -23,10 +24,10 @@ class SatDiFuserProvider(QgsProcessingProvider):
         return "SatDiFuser"
 
     def longName(self) -> str:
-        return f"SatDiFuser {about.version()}"
+        return f"SatDiFuser {plugin_version()}"
 
     def versionInfo(self) -> str:
-        return about.version()
+        return plugin_version()
 
     def icon(self) -> QIcon:
         return about.icon("satdifuser")

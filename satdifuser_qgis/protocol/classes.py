@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Iterable
+from typing import Iterable, List
 
 # Okabe and Ito's colours for colour-blind readers, then Paul Tol's "muted" for what lies beyond eight classes.
 PALETTE = (
@@ -50,4 +50,5 @@ def default_color(index: int) -> str:
 def nodata_for(codes: Iterable[int]) -> int:
     """The nodata value of outputs: the first of 0, 255 and 65535 that is no class, else the largest free code."""
     taken = set(codes)
-    return next(value for value in (0, 255, *range(65535, 0, -1)) if value not in taken)
+    candidates: List[int] = [0, 255, *range(65535, 0, -1)]
+    return next(value for value in candidates if value not in taken)

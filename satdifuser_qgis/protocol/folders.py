@@ -1,4 +1,4 @@
-"""The folders that the plugin owns: model store, feature cache, runs and logs, and what ships with it.
+"""The folders that the plugin owns: model store, feature cache, runs and logs; and what ships with it or lies in them.
 
 All per-user folders move together with the environment variable SATDIFUSER_HOME.
 """
@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from configparser import ConfigParser
+from functools import lru_cache
 from pathlib import Path
+from typing import List, Optional
 
 HOME_VARIABLE = "SATDIFUSER_HOME"
+MODEL_SUFFIX = ".safetensors"
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def home() -> Path:
@@ -48,14 +53,48 @@ def environment() -> Path:
 
 def resources() -> Path:
     """``resources``: inside the staged plugin, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "resources"
-    return inside if inside.is_dir() else package.parent / "resources"
+    inside = PACKAGE / "resources"
+    return inside if inside.is_dir() else PACKAGE.parent / "resources"
 
 
 def shipped_models() -> Path:
     """Backbones and models that come with the plugin."""
     return resources() / "models"
+
+
+def find_model(reference: str) -> Optional[Path]:
+    """The file of a model: a path as it is, a bare name among the shipped models, then in the model store."""
+    path = Path(reference).expanduser()
+    if path.is_file():
+        return path
+    if path.name != reference:
+        return None
+    name = reference if reference.endswith(MODEL_SUFFIX) else reference + MODEL_SUFFIX
+    found = [folder / name for folder in (shipped_models(), model_store())]
+    return next((path for path in found if path.is_file()), None)
+
+
+def known_models() -> List[str]:
+    """Names by which `find_model` finds one: the shipped models, then those in the model store."""
+    found = [path for folder in (shipped_models(), model_store()) for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))]
+    return list(dict.fromkeys(path.stem for path in found))
+
+
+@lru_cache(maxsize=1)
+def plugin_version() -> str:
+    """The version in metadata.txt, which lies inside the staged plugin, or beside the package in a checkout."""
+    for folder in (PACKAGE, PACKAGE.parent):
+        if (folder / "metadata.txt").is_file():
+            metadata = ConfigParser()
+            metadata.read(folder / "metadata.txt", encoding="utf-8")
+            return metadata.get("general", "version")
+    return "unknown"
+
+
+def without_user(text: str) -> str:
+    """The text with the user's folder as ``~``: names of people do not belong into a report."""
+    user = str(Path.home())
+    return text.replace(user, "~") if len(user) > 1 else text
 
 
 def unused(folder: Path, stem: str, suffix: str) -> Path:

@@ -7,7 +7,6 @@ import os
 import time
 from pathlib import Path
 
-from satdifuser_qgis.processing import installation
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.errors import EngineError
 
@@ -50,10 +49,6 @@ def test_the_last_error_is_that_of_the_newest_failed_run(doctor, engine):
     assert "failed (no_space): new" in summary
     assert str(Path("run20", "run.log")) in summary
     assert "old" not in summary
-
-
-def test_names_of_users_are_left_out():
-    assert installation.without_home(f"Models: {Path.home()}/models") == "Models: ~/models"
 
 
 def test_the_summary_is_plain_text(doctor, engine):

@@ -61,3 +61,19 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path):
     (tmp_path / "fields.safetensors").touch()
     (tmp_path / "fields-2.safetensors").touch()
     assert folders.unused(tmp_path, "fields", ".safetensors").name == "fields-3.safetensors"
+
+
+def test_a_model_is_found_by_path_and_by_name(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("SATDIFUSER_HOME", str(tmp_path))
+    stored = folders.model_store() / "fields.safetensors"
+    stored.parent.mkdir()
+    stored.touch()
+    assert folders.find_model("fields") == folders.find_model("fields.safetensors") == stored
+    assert folders.find_model(str(stored)) == stored
+    assert folders.find_model("meadows") is None
+    assert folders.find_model("somewhere/fields") is None
+    assert "fields" in folders.known_models()
+
+
+def test_names_of_users_are_left_out():
+    assert folders.without_user(f"Models: {Path.home()}/models") == "Models: ~/models"

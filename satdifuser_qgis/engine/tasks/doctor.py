@@ -27,11 +27,11 @@ def run(request: DoctorRequest, reporter: Reporter, outputs: Outputs) -> Result:
     libraries, problems = _libraries(reporter)
     lines = [
         f"Python: {platform.python_version()} ({platform.platform()})",
-        f"Prefix: {hide_home(sys.prefix)}",
+        f"Prefix: {folders.without_user(sys.prefix)}",
         *libraries,
         *_devices(),
         *_memory(),
-        f"Home: {hide_home(str(folders.home()))}, {_free_space(folders.home())} free",
+        f"Home: {folders.without_user(str(folders.home()))}, {_free_space(folders.home())} free",
         *_models(),
     ]
     return Result(values={"engine": "\n".join(lines), "problems": problems})
@@ -54,12 +54,6 @@ def devices() -> dict[str, Any]:
     }
 
 
-def hide_home(text: str) -> str:
-    """The text with the user's home folder written as ``~``: names of people do not belong in a report."""
-    home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 1 else text
-
-
 def _libraries(reporter: Reporter) -> tuple[list[str], int]:
     lines, problems = [], 0
     for index, name in enumerate(LIBRARIES):
@@ -70,7 +64,7 @@ def _libraries(reporter: Reporter) -> tuple[list[str], int]:
             lines.append(f"{name}: {version}{_bundled(name, module)}")
         except (ImportError, OSError) as error:
             problems += 1
-            lines.append(f"{name}: CANNOT BE LOADED ({hide_home(str(error)).splitlines()[0][:200]})")
+            lines.append(f"{name}: CANNOT BE LOADED ({folders.without_user(str(error)).splitlines()[0][:200]})")
     return lines, problems
 
 

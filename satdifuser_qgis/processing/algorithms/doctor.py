@@ -12,6 +12,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from ...protocol import folders
 from ...protocol.doctor import DoctorRequest
 from .. import installation
 from ..base import EngineAlgorithm
@@ -58,7 +59,7 @@ class Doctor(EngineAlgorithm):
             *installation.folder_lines(),
             *last_error,
         ]
-        summary = installation.without_home("\n".join(lines))
+        summary = folders.without_user("\n".join(lines))
         feedback.pushInfo(summary)
         return {self.SUMMARY: summary}
 
