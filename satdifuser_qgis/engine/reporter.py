@@ -35,3 +35,36 @@ class Silent:
 
     def check(self) -> None:
         """Nothing."""
+
+
+class Whole:
+    """One scale of progress for work in several parts, so that a bar goes from 0 to 100 once.
+
+    ``seconds`` is what all parts together are expected to take; each part moves the bar by its own share.
+    """
+
+    def __init__(self, reporter: Reporter, seconds: float) -> None:
+        self.reporter = reporter
+        self.seconds = max(seconds, 1e-9)
+        self.begun = 0.0
+
+    def part(self, seconds: float) -> Part:
+        """The reporter of the next part, which is expected to take so many seconds."""
+        part = Part(self, self.begun, seconds)
+        self.begun += seconds
+        return part
+
+
+class Part:
+    """The reporter of one part of a `Whole`."""
+
+    def __init__(self, whole: Whole, start: float, seconds: float) -> None:
+        self._whole, self._start, self._seconds = whole, start, seconds
+        self.log = whole.reporter.log
+        self.metric = whole.reporter.metric
+        self.check = whole.reporter.check
+
+    def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
+        """As `Reporter.progress`, on the scale of the whole."""
+        at = min(self._start + self._seconds * done / total, self._whole.seconds)
+        self._whole.reporter.progress(at, self._whole.seconds, "s", f"{message}: {done:g} of {total:g} {unit}")

@@ -23,13 +23,14 @@ from ..outputs import Outputs
 from ..raster.normalise import Scaling
 from ..raster.read import Raster, open_raster
 from ..report.scores import score
-from ..reporter import Reporter
+from ..reporter import Reporter, Whole
 from ..result import Result
-from ..training.estimate import estimate_seconds, in_words
+from ..training.estimate import in_words, measure_costs
 from ..training.label_sources import LabelSources, read_label_sources
 from ..training.landcover import (
     Ground,
     choose_scaling,
+    expected_seconds,
     fit_settings,
     measure_scalings,
     samples_of,
@@ -67,13 +68,17 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
         settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
-        _tell(request, ground, labels, extractor, config, settings.steps, reporter)
+        costs = measure_costs(extractor, config, tile_px)
+        whole = Whole(reporter, expected_seconds(ground, request.scaling, settings, costs))
+        _tell(request, ground, labels, extractor.device, whole)
         scaling, tried = choose_scaling(
-            ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, reporter
+            ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, costs, whole
         )
         scalings = measure_scalings(images, scaling, request.divisor)
-        samples = samples_of(ground, extractor, scalings, reporter, "Computing features")
-        decoder, result = train(ground, samples, config, settings, device, request.spectral, reporter)
+        part = whole.part(costs.seconds(len(ground.tiles), 0))
+        samples = samples_of(ground, extractor, scalings, part, "Computing features")
+        part = whole.part(costs.seconds(0, settings.steps))
+        decoder, result = train(ground, samples, config, settings, device, request.spectral, part)
         header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried)
     stored = place_in_store(header.name)
     for target in (request.model, stored):
@@ -131,22 +136,19 @@ def _tell(
     request: TrainSegmentationRequest,
     ground: Ground,
     labels: LabelSources,
-    extractor: Extractor,
-    config: DecoderConfig,
-    steps: int,
-    reporter: Reporter,
+    device: torch.device,
+    whole: Whole,
 ) -> None:
     """One line that says what was understood, before the work starts."""
-    seconds = estimate_seconds(ground, extractor, config, steps, request.spectral, automatic=request.scaling == 0)
     count = len(ground.images)
     first = ground.images[0]
-    reporter.log(
+    whole.reporter.log(
         f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, "
         f"bands {first.raster.describe_bands(first.bands)}, "
-        f"{len(ground.tiles)} labelled tiles; {in_words(seconds)} on {device_title(extractor.device)}."
+        f"{len(ground.tiles)} labelled tiles; {in_words(whole.seconds)} on {device_title(device)}."
     )
     if not ground.held_back and request.validation > 0:
-        reporter.log(
+        whole.reporter.log(
             "No ground could be held back for validation: the labels lie too close together. There will be no scores.",
             "warning",
         )

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 
 from ..decoder import DecoderConfig
 from ..features import Extractor
-from .landcover import BATCH, TRIAL_STEPS, TRIAL_TILES, Ground, new_decoder
-from .loop import segmentation_loss
+from .loop import BATCH, new_decoder, segmentation_loss
 
 
-def estimate_seconds(
-    ground: Ground, extractor: Extractor, config: DecoderConfig, steps: int, spectral: bool, automatic: bool
-) -> float:
-    """Seconds for features and steps; with automatic scaling for the trials too. Looks at no pixel."""
-    pixels = torch.zeros(1, 3, ground.tile_px, ground.tile_px)
-    positions = [(0, 0)]
+@dataclass(frozen=True)
+class Costs:
+    """Seconds for the features of one tile, and for one step of training."""
+
+    tile_s: float
+    step_s: float
+
+    def seconds(self, tiles: int, steps: int) -> float:
+        """Seconds for so many tiles and steps."""
+        return self.tile_s * tiles + self.step_s * steps
+
+
+def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int) -> Costs:
+    """Looks at no pixel: one tile of zeros, one step on copies of it, each after a first one that warms up."""
+    pixels = torch.zeros(1, 3, tile_px, tile_px)
     with torch.inference_mode():
-        extractor(pixels, positions)
-        started = time.perf_counter()
-        pyramid = extractor(pixels, positions)
-    a_tile = time.perf_counter() - started
+        for _ in range(2):
+            started = time.perf_counter()
+            pyramid = extractor(pixels, [(0, 0)])
+            tile_s = time.perf_counter() - started
     decoder = new_decoder(config, 0).to(extractor.device)
-    levels = [level.clone().expand(BATCH, *level.shape[1:]).float() for level in pyramid]
-    batch = pixels.expand(BATCH, -1, -1, -1).to(extractor.device)
-    started = time.perf_counter()
-    logits = decoder(levels, (ground.tile_px, ground.tile_px), batch if spectral else None)
-    target = torch.zeros(BATCH, ground.tile_px, ground.tile_px, dtype=torch.long, device=extractor.device)
-    segmentation_loss(logits, target, torch.ones(len(ground.classes), device=extractor.device)).backward()
-    a_step = time.perf_counter() - started
-    trials = 2 if automatic and ground.held_back and len(ground.images) > 1 else 0
-    tiles = len(ground.tiles) + trials * min(TRIAL_TILES, len(ground.tiles))
-    return a_tile * tiles + a_step * (steps + trials * min(steps, TRIAL_STEPS))
+    levels = [level.clone().repeat(BATCH, *[1] * (level.ndim - 1)).float() for level in pyramid]
+    side = pixels.expand(BATCH, -1, -1, -1).to(extractor.device) if config.side_channels else None
+    target = torch.zeros(BATCH, tile_px, tile_px, dtype=torch.long, device=extractor.device)
+    weights = torch.ones(config.classes, device=extractor.device)
+    for _ in range(2):
+        started = time.perf_counter()
+        segmentation_loss(decoder(levels, (tile_px, tile_px), side), target, weights).backward()
+        step_s = time.perf_counter() - started
+    return Costs(tile_s, step_s)
 
 
 def in_words(seconds: float) -> str:

@@ -14,9 +14,10 @@ from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor
 from ..raster.normalise import Scaling, measure
-from ..reporter import Reporter
+from ..reporter import Reporter, Whole
 from .blocks import BlockId, BlockLattice, choose_validation, lattices
-from .loop import FitResult, FitSettings, fit
+from .estimate import Costs
+from .loop import BATCH, FitResult, FitSettings, fit, new_decoder
 from .samples import (
     FEATURE_BUDGET,
     LabelledImage,
@@ -30,7 +31,6 @@ from .samples import (
 
 # About this many blocks over the labelled ground: enough to hold back every class, large enough to be apart.
 BLOCKS = 30
-BATCH = 4
 AUTOMATIC_EPOCHS = 16
 STEPS = (200, 600)
 # A trial of one scaling: a share of the tiles and of the steps.
@@ -99,7 +99,8 @@ def choose_scaling(
     config: DecoderConfig,
     settings: FitSettings,
     spectral: bool,
-    reporter: Reporter,
+    costs: Costs,
+    whole: Whole,
 ) -> tuple[str, dict[str, float]]:
     """The kind of scaling, and the mean IoU of each kind that was tried.
 
@@ -109,24 +110,36 @@ def choose_scaling(
     kinds = {1: "constant", 2: "percentile", 3: "divisor", 4: "none"}
     if kind:
         return kinds[kind], {}
-    if not ground.held_back or len(ground.images) == 1:
+    if not trial_rounds(ground, kind):
         return "constant", {}
     tried = {}
     for name in ("constant", "percentile"):
         scalings = measure_scalings(ground.images, name, divisor)
         part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
-        samples = samples_of(part, extractor, scalings, reporter, f"Trying scaling by {name}")
+        message = f"Trying scaling by {name}"
+        samples = samples_of(part, extractor, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
         decoder = new_decoder(config, settings.seed)
         trial = replace(settings, steps=min(settings.steps, TRIAL_STEPS), patience=0)
         result = fit(
-            decoder, samples, len(ground.classes), trial, extractor.device, spectral, reporter,
-            f"Trying scaling by {name}",
+            decoder, samples, len(ground.classes), trial, extractor.device, spectral,
+            whole.part(costs.seconds(0, trial.steps)), message,
         )  # fmt: skip
         tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
     best = max(tried, key=lambda name: tried[name])
     listed = ", ".join(f"{name} {value:.3f}" for name, value in tried.items())
-    reporter.log(f"Scaling: {best} (mean IoU on the blocks held back: {listed}).")
+    whole.reporter.log(f"Scaling: {best} (mean IoU on the blocks held back: {listed}).")
     return best, tried
+
+
+def trial_rounds(ground: Ground, kind: int) -> int:
+    """How many scalings are tried before training: two where it is automatic and can be judged, else none."""
+    return 2 if kind == 0 and ground.held_back and len(ground.images) > 1 else 0
+
+
+def expected_seconds(ground: Ground, kind: int, settings: FitSettings, costs: Costs) -> float:
+    """Seconds for trials, features and training."""
+    trial = costs.seconds(min(TRIAL_TILES, len(ground.tiles)), min(TRIAL_STEPS, settings.steps))
+    return trial_rounds(ground, kind) * trial + costs.seconds(len(ground.tiles), settings.steps)
 
 
 def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float) -> list[Scaling]:
@@ -161,7 +174,7 @@ def fit_settings(tiles: int, epochs: int, seed: int) -> FitSettings:
         steps = epochs * per_epoch
         return FitSettings(steps, BATCH, look_every=max(1, min(50, steps)), patience=0, seed=seed)
     steps = int(np.clip(AUTOMATIC_EPOCHS * per_epoch, *STEPS))
-    return FitSettings(steps, BATCH, seed=seed)
+    return FitSettings(steps, BATCH, look_every=max(50, steps // 6), patience=3, seed=seed)
 
 
 def train(
@@ -177,12 +190,6 @@ def train(
     decoder = new_decoder(config, settings.seed)
     result = fit(decoder, samples, len(ground.classes), settings, device, spectral, reporter, "Training")
     return decoder, result
-
-
-def new_decoder(config: DecoderConfig, seed: int) -> Decoder:
-    """A decoder with fresh weights that depend on the seed alone."""
-    torch.manual_seed(seed)
-    return Decoder(config)
 
 
 def _check_labels(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -> None:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ..decoder import Decoder
+from ..decoder import Decoder, DecoderConfig
 from ..report.scores import confusion_matrix, score
 from ..report.training_report import CurvePoint
 from ..reporter import Reporter
 from .samples import UNLABELLED, Sample
 
 BALANCE_WEIGHT = 0.01
+# Tiles a step.
+BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class FitSettings:
     end after ``patience`` looks without a better mean IoU (0: no early end)."""
 
     steps: int
-    batch: int = 8
+    batch: int = BATCH
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     look_every: int = 50
@@ -104,6 +106,12 @@ def fit(
         decoder.load_state_dict(best_state)
     decoder.eval()
     return result
+
+
+def new_decoder(config: DecoderConfig, seed: int) -> Decoder:
+    """A decoder with fresh weights that depend on the seed alone."""
+    torch.manual_seed(seed)
+    return Decoder(config)
 
 
 def class_weights(samples: Sequence[Sample], classes: int) -> Tensor:
