@@ -9,6 +9,8 @@ FUSION = ("automatic", "global", "localized", "mixture")
 HEAD = ("automatic", "light", "upernet")
 EXTRACTION = ("automatic", "noised", "inversion", "clean")
 DEVICE = ("automatic", "cpu", "cuda", "mps")
+# Of backbones that know metadata: leave the numbers out, give zeros, or the image's own. A text in requests.
+METADATA = ("none", "zeros", "raster")
 
 
 def check_choice(name: str, value: int, choices: Sequence[str]) -> None:

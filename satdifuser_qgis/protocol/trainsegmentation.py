@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Dict, Tuple
 
-from .choices import DEVICE, EXTRACTION, FUSION, HEAD, SCALING, check_choice, check_threads
+from .choices import DEVICE, EXTRACTION, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
 from .classes import StyledClass
 
 
@@ -15,10 +15,11 @@ class TrainSegmentationRequest:
 
     Rasters are paths that GDAL opens. ``labels`` is a vector file, ``path`` or ``path|layername=name``;
     ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green, blue (empty: found by
-    name). ``timesteps`` are model times and ``streams`` module paths in the
-    backbone (empty: the backbone's own). ``validation`` is the share of the
-    labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains without a check. ``epochs`` 0 is automatic.
-    ``styles`` are class names, colours and order from the user's own style. ``divisor`` belongs to scaling 3.
+    name). ``timesteps`` are model times and ``streams`` module paths in the backbone (empty: the backbone's own).
+    ``validation`` is the share of the labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains
+    without a check. ``epochs`` 0 is automatic. ``styles`` are class names, colours and order from the user's own
+    style. ``divisor`` belongs to scaling 3. What is no parameter of the Toolbox: ``streams``, ``metadata`` (of
+    backbones that know it), ``published`` (as SatDiFuser's published code does), ``threads``, ``name``, ``styles``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"
@@ -66,8 +67,10 @@ class TrainSegmentationRequest:
             raise ValueError(f"epochs is {self.epochs} but must be 0 (automatic) or more")
         if any(not 0 <= time < 1000 for time in self.timesteps):
             raise ValueError(f"timesteps are {self.timesteps} but model times run from 0 to 999")
-        if self.metadata not in ("none", "zeros", "raster"):
-            raise ValueError(f'metadata is "{self.metadata}" but must be none, zeros or raster')
+        if len(set(self.timesteps)) < len(self.timesteps):
+            raise ValueError(f"timesteps are {self.timesteps} but a time counts once: leave out the repeated ones")
+        if self.metadata not in METADATA:
+            raise ValueError(f'metadata is "{self.metadata}" but must be one of {", ".join(METADATA)}')
         if self.scaling == 3 and not self.divisor > 0:
             raise ValueError(f"scaling 3 divides by the divisor, which is {self.divisor}; give a number above 0")
         check_choice("scaling", self.scaling, SCALING)

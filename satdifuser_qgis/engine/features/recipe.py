@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...protocol.choices import METADATA
+
 MODES = ("noised", "inversion")
-METADATA = ("none", "zeros", "raster")
 
 
 @dataclass(frozen=True)

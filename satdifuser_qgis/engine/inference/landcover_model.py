@@ -50,17 +50,17 @@ class LandCoverModel:
                 f"{header.backbone.revision}, but revision {backbone.revision} with other weights is installed.",
                 "Train the model again, or install that revision of the backbone.",
             )
-        decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
         try:
+            recipe = from_plain(Recipe, header.features, "features")
+            decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
             decoder.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise EngineError(
                 "bad_model",
-                f'The tensors of the model "{header.name}" do not fit its own header.',
+                f'The header of the model "{header.name}" is damaged, or its tensors do not fit it.',
                 "Use another copy of the file.",
                 str(error),
             ) from error
-        recipe = from_plain(Recipe, header.features, "features")
         return cls(header, Extractor(backbone, recipe, device), decoder, device)
 
     @torch.inference_mode()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...protocol.choices import SCALING
 from ...protocol.errors import EngineError
 from .read import Bools, Floats, Raster
 
-KINDS = ("constant", "percentile", "divisor", "none")
+KINDS = SCALING[1:]
 # Percentiles of an image stretch are those of QGIS's own default; constants must also serve images that were
 # not in the training data, so they reach further out.
 _IMAGE_PERCENTILES = (2.0, 98.0)
@@ -46,9 +47,9 @@ class Scaling:
 def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor: float = 0.0) -> Scaling:
     """The scaling of one image ("percentile") or of all training images together ("constant").
 
-    "divisor" divides by a number, "none" takes values as they are, from 0 to 1. At most 4 million pixels are
-    looked at, evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where
-    an image has no valid pixel.
+    "divisor" takes 0 to ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at,
+    evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where an image has no
+    valid pixel.
     """
     bands = len(images[0][1])
     if kind == "divisor":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...protocol.classes import LandCoverClass, StyledClass, default_color
+from ...protocol.classes import PALETTE, LandCoverClass, StyledClass, default_color
 from ...protocol.errors import EngineError
 
 LARGEST_CODE = 65535
@@ -149,7 +149,7 @@ def _classes(
 
 def _free_color(taken: set[str], index: int) -> str:
     """The palette's first colour that is not taken; past the palette's end colours repeat."""
-    candidates = (default_color(i) for i in range(17))
+    candidates = (default_color(i) for i in range(len(PALETTE)))
     return next((color for color in candidates if color not in taken), default_color(index))
 
 
