@@ -78,6 +78,23 @@ def test_the_same_request_gives_the_same_model(request_):
     assert Path(request_.model).read_bytes() == first
 
 
+def test_the_log_says_which_labels_are_used_held_back_and_ignored(tmp_path, request_):
+    image, codes = landscape(128, 128)
+    image[:, 40:60, 40:60] = 0
+    codes[:] = 1
+    codes[:, 64:] = 2
+    notes = Notes()
+    rasters = {
+        "input": write_raster(tmp_path / "holes.tif", image, nodata=0),
+        "label_rasters": (write_raster(tmp_path / "classes.tif", codes),),
+    }
+    train(dataclasses.replace(request_, **rasters, epochs=1), notes)
+    said = "\n".join(notes.lines)
+    assert 'Class "1": 7,792 labelled pixels, ' in said
+    assert "400 more ignored (the image has no data there)." in said
+    assert "the image has no data there" in Path(request_.report).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("fusion", [2, 3])
 def test_other_fusers_train_too(request_, fusion):
     train(dataclasses.replace(request_, fusion=fusion, head=2, epochs=1))

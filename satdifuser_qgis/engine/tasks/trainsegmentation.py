@@ -39,7 +39,7 @@ from ..training.landcover import (
 )
 from ..training.loop import FitResult
 from ..training.samples import LabelledImage
-from ..training.summary import build_report
+from ..training.summary import build_report, label_lines
 
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
@@ -147,6 +147,8 @@ def _tell(
         f"bands {first.raster.describe_bands(first.bands)}, "
         f"{len(ground.tiles)} labelled tiles; {in_words(whole.seconds)} on {device_title(device)}."
     )
+    for line in label_lines(ground):
+        whole.reporter.log(line)
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(
             "No ground could be held back for validation: the labels lie too close together. There will be no scores.",

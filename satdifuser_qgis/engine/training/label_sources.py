@@ -59,7 +59,7 @@ def read_label_sources(
             served[found.image].append((label, raster_lookups[found.label]))
             reporter.log(f'Labels "{label.name}" serve the image "{rasters[found.image].name}" ({found.how}).')
     if vector:
-        notes += _serve_vector(vector, lookups[0], rasters, served)
+        notes += _serve_vector(vector, lookups[0], rasters, served, reporter)
     for raster, sources in zip(rasters, served, strict=True):
         if not sources:
             notes.append(f'No labels lie on the image "{raster.name}"; it is not used.')
@@ -74,12 +74,14 @@ def _serve_vector(
     lookup: NDArray[np.int16],
     rasters: Sequence[Raster],
     served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]],
+    reporter: Reporter,
 ) -> list[str]:
     notes, met = [], False
     for number, raster in enumerate(rasters):
         if overlaps(vector, raster.grid):
             met = True
             served[number].append((vector, lookup))
+            reporter.log(f'Labels "{vector.name}" serve the image "{raster.name}".')
             notes.append(crs_note(vector, raster.grid))
             notes.append(_contested_note(vector, raster))
     if not met and not any(served):

@@ -39,7 +39,10 @@ TRIAL_TILES, TRIAL_STEPS = 96, 120
 
 @dataclass(frozen=True)
 class Ground:
-    """What training sees: tiles with labels, and the blocks of ground that are held back."""
+    """What training sees: tiles with labels, and the blocks of ground that are held back.
+
+    ``without_data``: (K,) labelled pixels that are ignored, since the images hold no data there.
+    """
 
     images: Sequence[LabelledImage]
     lattices: Sequence[BlockLattice]
@@ -48,6 +51,7 @@ class Ground:
     block_px: int
     classes: tuple[LandCoverClass, ...]
     tile_px: int
+    without_data: NDArray[np.int64]
 
     @property
     def class_pixels(self) -> NDArray[np.int64]:
@@ -76,19 +80,19 @@ def survey(
     Raises EngineError("too_few_labels") where fewer than two classes have a labelled, valid pixel.
     """
     grids = [image.raster.grid for image in images]
-    # Tiles are found once, with blocks of a quarter tile; larger blocks are made of these.
+    # A first look counts the tiles, which says how large blocks must be so that there are about thirty.
     block_px = max(8, images[0].side // 4)
-    tiles = find_tiles(images, lattices(grids, block_px), len(classes), tile_px, reporter)
+    tiles, _ = find_tiles(images, lattices(grids, block_px), len(classes), tile_px, reporter)
     _check_labels(tiles, classes)
     block_px = max(block_px, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS))))
     final = lattices(grids, block_px)
-    tiles = find_tiles(images, final, len(classes), tile_px, reporter)
+    tiles, without_data = find_tiles(images, final, len(classes), tile_px, reporter)
     counts: dict[BlockId, NDArray[np.int64]] = {}
     for tile in tiles:
         for block, pixels in tile.counts.items():
             counts[block] = counts.get(block, np.zeros(len(classes), np.int64)) + pixels
     held_back = choose_validation(counts, validation, seed)
-    return Ground(images, final, tiles, held_back, block_px, classes, tile_px)
+    return Ground(images, final, tiles, held_back, block_px, classes, tile_px, without_data)
 
 
 def choose_scaling(

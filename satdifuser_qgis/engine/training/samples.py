@@ -70,18 +70,19 @@ class Sample:
 
 def find_tiles(
     images: Sequence[LabelledImage], lattices: Sequence[BlockLattice], classes: int, tile_px: int, reporter: Reporter
-) -> list[LabelledTile]:
-    """Every tile of every image that holds at least one labelled, valid pixel."""
-    found = []
+) -> tuple[list[LabelledTile], NDArray[np.int64]]:
+    """Every tile of every image that holds a labelled, valid pixel; and (K,) how many labelled pixels hold no data."""
+    found, without_data = [], np.zeros(classes, np.int64)
     for number, (image, lattice) in enumerate(zip(images, lattices, strict=True)):
         grid = _grid(image, tile_px)
         for row in grid.rows:
             reporter.check()
             for column in grid.columns:
-                counts = _count(image, lattice, Window(row, column, grid.side, grid.side), classes)
+                counts, lost = _count(image, lattice, Window(row, column, grid.side, grid.side), classes)
+                without_data += lost
                 if counts:
                     found.append(LabelledTile(number, row, column, counts))
-    return found
+    return found, without_data
 
 
 def choose_tiles(tiles: Sequence[LabelledTile], limit: int, seed: int) -> list[LabelledTile]:
@@ -156,8 +157,8 @@ def _read(image: LabelledImage, scaling: Scaling, tile: LabelledTile, tile_px: i
     return read_tile(image.raster, image.bands, scaling, tile.row, tile.column, _grid(image, tile_px))[0]
 
 
-def _valid_labels(image: LabelledImage, window: Window) -> NDArray[np.int16]:
-    labels = image.labels(window)
+def _on_data(image: LabelledImage, window: Window, labels: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The labels of a window without those on pixels that hold no data."""
     if (labels < 0).all():
         return labels
     valid = image.raster.read(image.bands, window)[1]
@@ -166,15 +167,20 @@ def _valid_labels(image: LabelledImage, window: Window) -> NDArray[np.int16]:
 
 def _count(
     image: LabelledImage, lattice: BlockLattice, window: Window, classes: int
-) -> dict[BlockId, NDArray[np.int64]]:
-    labels = _valid_labels(image, window)
+) -> tuple[dict[BlockId, NDArray[np.int64]], NDArray[np.int64]]:
+    """Labelled pixels of each class, by block, and those inside the image that hold no data."""
+    drawn = image.labels(window)
+    labels = _on_data(image, window, drawn)
     known = labels >= 0
+    inside = window.intersection(image.raster.grid.whole)
+    lost = ((drawn >= 0) & ~known)[: inside.height, : inside.width]
+    without_data = np.bincount(drawn[: inside.height, : inside.width][lost], minlength=classes)
     if not known.any():
-        return {}
+        return {}, without_data
     index, blocks = lattice.ids(window)
     joint = np.bincount(index[known] * classes + labels[known], minlength=len(blocks) * classes)
     table = joint.reshape(len(blocks), classes)
-    return {block: table[i].astype(np.int64) for i, block in enumerate(blocks) if table[i].any()}
+    return {block: table[i].astype(np.int64) for i, block in enumerate(blocks) if table[i].any()}, without_data
 
 
 def _targets(
@@ -183,7 +189,7 @@ def _targets(
     window = Window(tile.row, tile.column, image.side, image.side)
     index, blocks = lattice.ids(window)
     block = np.array([numbers.get(item, UNLABELLED) for item in blocks])[index]
-    labels = _valid_labels(image, window)
+    labels = _on_data(image, window, image.labels(window))
     target, held_back = np.where(block < 0, labels, UNLABELLED), np.where(block < 0, UNLABELLED, labels)
     # Nearest neighbour at the centres of the network's pixels.
     nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)

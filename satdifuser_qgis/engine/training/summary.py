@@ -10,6 +10,18 @@ from .label_sources import LabelSources
 from .landcover import Ground
 from .loop import FitResult
 
+NO_DATA = "the image has no data there"
+
+
+def label_lines(ground: Ground) -> list[str]:
+    """A line a class for the log: labelled pixels that are used, held back, and ignored with the reason."""
+    lines = []
+    counts = zip(ground.classes, ground.class_pixels, ground.held_back_pixels, ground.without_data, strict=True)
+    for item, used, held_back, lost in counts:
+        ignored = f", {lost:,} more ignored ({NO_DATA})" if lost else ""
+        lines.append(f'Class "{item.name}": {used:,} labelled pixels, {held_back:,} of them held back{ignored}.')
+    return lines
+
 
 def build_report(
     header: ModelHeader,
@@ -26,8 +38,8 @@ def build_report(
         task="Train a land-cover model",
         classes=ground.classes,
         label_counts=tuple(
-            LabelCount(item.code, int(all_px - held_px), int(held_px))
-            for item, all_px, held_px in zip(ground.classes, total, held, strict=True)
+            LabelCount(item.code, int(all_px - held_px), int(held_px), int(lost), NO_DATA if lost else "")
+            for item, all_px, held_px, lost in zip(ground.classes, total, held, ground.without_data, strict=True)
         ),
         curve=result.curve,
         best_step=result.best_step,
