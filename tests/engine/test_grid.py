@@ -75,7 +75,9 @@ def test_blocks_cover_a_window_once(height, width, size):
 
 def test_pixel_sizes_are_metres_on_the_ground():
     assert grid_at(32633, Affine(10, 0, 5e5, 0, -20, 5e6)).pixel_size_m == (10, 20)
+    assert grid_at(32633, Affine(10, 0, 5e5, 0, -40, 5e6)).gsd_m == 20
     assert Grid("", Affine(10, 0, 0, 0, -10, 0), 5, 5).pixel_size_m is None
+    assert Grid("", Affine(10, 0, 0, 0, -10, 0), 5, 5).gsd_m is None
     # US survey feet
     assert grid_at(2263, Affine(10, 0, 983000, 0, -10, 200000)).pixel_size_m == pytest.approx((3.048006, 3.048006))
     # A degree of longitude at 60 degrees north is half of one at the equator.

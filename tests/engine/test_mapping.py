@@ -94,8 +94,8 @@ def test_weights_are_positive_and_fall_towards_the_edge():
 
 
 @pytest.mark.parametrize(
-    ("model_gsd", "pixel", "side"), [(10, (10, 10), 128), (10, (9.8, 10), 128), (10, (5, 5), 256), (0, (1, 1), 128),
-                                     (10, None, 128), (10, (20, 20), 64)]
-)  # fmt: skip
-def test_tiles_cover_the_ground_that_the_model_was_trained_on(model_gsd, pixel, side):
-    assert side_in_raster(128, model_gsd, pixel) == side
+    ("model_gsd", "gsd", "side"),
+    [(10, 10, 128), (10, 9.9, 128), (10, 5, 256), (0, 1, 128), (10, None, 128), (10, 20, 64)],
+)
+def test_tiles_cover_the_ground_that_the_model_was_trained_on(model_gsd, gsd, side):
+    assert side_in_raster(128, model_gsd, gsd) == side

@@ -25,16 +25,17 @@ def tile_metadata(raster: Raster, positions: Sequence[tuple[int, int]], side: in
     positions: row and column of each tile; side: its size in pixels of the raster; tile_px: in pixels of the
     network, which is what the pixel size counts for. Raises EngineError("bad_input") without a CRS.
     """
-    pixel = raster.grid.pixel_size_m
-    if pixel is None:
+    gsd_m = raster.grid.gsd_m
+    if gsd_m is None:
         raise EngineError(
             "bad_input",
             f'The raster "{raster.name}" has no coordinate reference system, so its place is unknown.',
             "Set its CRS, or choose metadata zeros.",
         )
-    gsd = math.sqrt(pixel[0] * pixel[1]) * side / tile_px
     date = acquisition_date(raster)
-    rows = [(*_centre(raster.grid, row, column, side), gsd, math.nan, *date) for row, column in positions]
+    rows = [
+        (*_centre(raster.grid, row, column, side), gsd_m * side / tile_px, math.nan, *date) for row, column in positions
+    ]
     return torch.tensor(rows, dtype=torch.float64).reshape(-1, len(METADATA_NAMES))
 
 

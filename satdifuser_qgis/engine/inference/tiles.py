@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ...protocol.errors import EngineError
 from ..raster.grid import Window, tile_origins
 from ..raster.normalise import Scaling, scale
 from ..raster.read import Raster
 
 # Pixel sizes closer than this are the same: resampling would blur and gain nothing.
 SAME_SIZE = 0.05
+# A tile is read as a whole; at this ratio it has 8192 pixels a side.
+FINEST = 64
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,24 @@ class TileGrid:
         return TileGrid(rows, columns, self.side, self.tile_px)
 
 
-def side_in_raster(tile_px: int, model_gsd_m: float, pixel_size_m: tuple[float, float] | None) -> int:
+def side_in_raster(tile_px: int, model_gsd_m: float, gsd_m: float | None) -> int:
     """How many pixels of the raster a tile of ``tile_px`` network pixels covers.
 
-    The same number where either pixel size is unknown, or where they differ by less than 5 %.
+    The same number where either pixel size is unknown, or where they differ by less than 5 %. Raises
+    EngineError("bad_input") where the raster is so fine that a row of tiles would not fit into memory.
     """
-    if not model_gsd_m or pixel_size_m is None:
+    if not model_gsd_m or gsd_m is None:
         return tile_px
-    ratio = model_gsd_m / float(np.sqrt(pixel_size_m[0] * pixel_size_m[1]))
+    ratio = model_gsd_m / gsd_m
     if abs(ratio - 1) < SAME_SIZE:
         return tile_px
+    if ratio > FINEST:
+        raise EngineError(
+            "bad_input",
+            f"The raster has {model_gsd_m / ratio:.3g} m a pixel, the model {model_gsd_m:.3g} m: "
+            f"more than {FINEST} times as much.",
+            "Resample the raster to larger pixels first (Raster > Projections > Warp), or use another model.",
+        )
     return max(8, round(tile_px * ratio))
 
 

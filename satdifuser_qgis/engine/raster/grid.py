@@ -125,6 +125,12 @@ class Grid:
         return nominal if close else measured
 
     @property
+    def gsd_m(self) -> float | None:
+        """Ground side of the pixel at the raster's centre in metres, of an oblong one the mean; None without a CRS."""
+        area = self.pixel_area_m2
+        return None if area is None else math.sqrt(area)
+
+    @property
     def pixel_area_m2(self) -> float | None:
         """Ground area of the pixel at the raster's centre (of a sheared pixel: about); None without a CRS."""
         size = self.pixel_size_m

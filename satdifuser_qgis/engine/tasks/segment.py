@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.classes import LandCoverClass, nodata_for
+from ...protocol.folders import plugin_version
+from ...protocol.errors import EngineError
 from ...protocol.segment import SegmentRequest
 from ..inference.device import choose_device, device_title
 from ..inference.landcover_model import LandCoverModel
@@ -29,7 +31,7 @@ AUTOMATIC_BATCH = 8
 
 
 def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result:
-    """Maps one raster. Raises EngineError bad_input, bad_model, no_overlap, device."""
+    """Maps one raster. Raises EngineError bad_request, bad_input, bad_model, no_overlap, device."""
     device = choose_device(request.device)
     started = time.monotonic()
     with open_raster(request.input) as raster:
@@ -40,6 +42,8 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         with _Writers(request, plan, model.header, raster, outputs) as writers:
             for strip in map_strips(plan, model, raster, reporter):
                 writers.write(strip)
+            if not writers.any_valid:
+                raise _nothing_to_map(raster)
         if request.polygons:
             reporter.log("Drawing polygons.")
             _write_polygons(request, model.header, outputs, reporter)
@@ -60,17 +64,17 @@ def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, repo
     window = Window(0, 0, raster.grid.height, raster.grid.width)
     if request.extent is not None:
         window = raster.grid.snap(request.extent)
-    pixel = raster.grid.pixel_size_m
-    if pixel is None and header.gsd_m:
+    gsd_m = raster.grid.gsd_m
+    if gsd_m is None and header.gsd_m:
         reporter.log(
             f"{raster.name} has no coordinate reference system, so its pixel size in metres is unknown. It is "
             f"mapped as it is; the model was trained at {header.gsd_m:.3g} m a pixel.",
             "warning",
         )
-    side = side_in_raster(header.tile_px, header.gsd_m, pixel)
-    if side != header.tile_px and pixel is not None:
+    side = side_in_raster(header.tile_px, header.gsd_m, gsd_m)
+    if side != header.tile_px and gsd_m is not None:
         reporter.log(
-            f"Resampling from {np.sqrt(pixel[0] * pixel[1]):.3g} m a pixel to the model's {header.gsd_m:.3g} m "
+            f"Resampling from {gsd_m:.3g} m a pixel to the model's {header.gsd_m:.3g} m "
             "while mapping; the map keeps the raster's own pixels."
         )
     grid = tile_grid(raster.grid.height, raster.grid.width, side, header.tile_px, request.overlap)
@@ -88,6 +92,14 @@ def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> 
     return measure("percentile", [(raster, bands)]) if header.scaling.kind == "percentile" else header.scaling
 
 
+def _nothing_to_map(raster: Raster) -> EngineError:
+    return EngineError(
+        "bad_input",
+        f'"{raster.name}" has no valid pixel here: all are nodata, masked or beyond the range of 32-bit numbers.',
+        "Choose another raster or extent, or check its nodata value.",
+    )
+
+
 def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, device: str, reporter: Reporter) -> None:
     listed = raster.describe_bands(plan.bands)
     reporter.log(
@@ -102,6 +114,7 @@ class _Writers:
     def __init__(
         self, request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster, outputs: Outputs
     ) -> None:
+        self.any_valid = False
         self.codes = np.array([item.code for item in header.classes])
         self.nodata = nodata_for(int(code) for code in self.codes)
         dtype = "uint8" if max(self.nodata, int(self.codes.max())) <= 255 else "uint16"
@@ -130,6 +143,7 @@ class _Writers:
 
     def write(self, strip: Strip) -> None:
         """Classes, probabilities and entropy of finished rows; nodata where the input has none."""
+        self.any_valid |= bool(strip.valid.any())
         shares = softmax(strip.logits)
         codes = np.where(strip.valid, self.codes[strip.logits.argmax(axis=0)], self.nodata)
         self.classes.write(strip.row, codes[None])
@@ -175,6 +189,7 @@ def _write_polygons(request: SegmentRequest, header: ModelHeader, outputs: Outpu
 
 def _provenance(request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster) -> dict[str, str]:
     return {
+        "SATDIFUSER_VERSION": plugin_version(),
         "SATDIFUSER_MODEL": header.name,
         "SATDIFUSER_BACKBONE": f"{header.backbone.name} {header.backbone.revision}",
         "SATDIFUSER_INPUT": raster.name,

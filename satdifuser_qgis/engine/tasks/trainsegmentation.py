@@ -12,6 +12,7 @@ import torch
 from ...protocol.choices import FUSION, HEAD
 from ...protocol.codec import to_plain
 from ...protocol.errors import EngineError
+from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
 from ..decoder import DecoderConfig
@@ -60,9 +61,9 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         backbone = load_backbone(request.backbone, device)
         extractor = Extractor(backbone, _recipe(request), device)
         tile_px = TILE_PX[backbone.space]
-        gsd = _pixel_size(rasters[0])
+        gsd = rasters[0].grid.gsd_m or 0.0
         images = [
-            LabelledImage(raster, chosen, reader, side_in_raster(tile_px, gsd, raster.grid.pixel_size_m))
+            LabelledImage(raster, chosen, reader, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
             for raster, chosen, reader in zip(rasters, bands, labels.readers, strict=True)
         ]
         ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
@@ -127,11 +128,6 @@ def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, cla
     )
 
 
-def _pixel_size(raster: Raster) -> float:
-    size = raster.grid.pixel_size_m
-    return 0.0 if size is None else float((size[0] * size[1]) ** 0.5)
-
-
 def _tell(
     request: TrainSegmentationRequest,
     ground: Ground,
@@ -191,8 +187,13 @@ def _header(
             "label_pixels": {item.name: int(n) for item, n in zip(ground.classes, ground.class_pixels, strict=True)},
         },
         scores=_scores(ground, result),
-        versions={name: importlib.metadata.version(name) for name in ("torch", "diffusers", "rasterio")},
+        versions=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: importlib.metadata.version(name) for name in ("torch", "diffusers", "rasterio")}
+    return {"satdifuser_qgis": plugin_version(), **libraries}
 
 
 def _reference(request: TrainSegmentationRequest, backbone: Backbone) -> BackboneReference:

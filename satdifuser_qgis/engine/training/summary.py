@@ -94,6 +94,6 @@ def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
 def _note(header: ModelHeader, ground: Ground, number: int) -> str:
     tiles = sum(tile.image == number for tile in ground.tiles)
     image = ground.images[number]
-    size = image.raster.grid.pixel_size_m
-    pixel = f"{(size[0] * size[1]) ** 0.5:.3g} m a pixel" if size else "pixel size unknown"
+    gsd_m = image.raster.grid.gsd_m
+    pixel = f"{gsd_m:.3g} m a pixel" if gsd_m else "pixel size unknown"
     return f"{pixel}, {tiles} labelled tile{'s' * (tiles != 1)}"
