@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.classes import LandCoverClass, nodata_for
-from ...protocol.folders import plugin_version
 from ...protocol.errors import EngineError
+from ...protocol.folders import plugin_version
 from ...protocol.segment import SegmentRequest
 from ..inference.device import choose_device, device_title
 from ..inference.landcover_model import LandCoverModel
