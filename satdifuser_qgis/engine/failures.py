@@ -69,6 +69,13 @@ def _known(error: BaseException, detail: str) -> EngineError | None:
             "Check the path and its permissions, and close other programs that hold the file.",
             detail,
         )
+    if isinstance(error, OSError) and _path(error) and error.strerror:
+        return EngineError(
+            "bad_input",
+            f"{_path(error)} cannot be used: {error.strerror[:1].lower()}{error.strerror[1:]}.",
+            "Choose another path.",
+            detail,
+        )
     if isinstance(error, RuntimeError) and _DEVICE.search(text):
         return EngineError(
             "device",

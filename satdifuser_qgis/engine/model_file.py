@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "satdifuser"
+# File names have at most 255 bytes, of which a letter may take four.
+_LONGEST_STEM = 50
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,12 @@ def find_model(reference: str) -> Path:
 
 
 def place_in_store(name: str) -> Path:
-    """Where a model of this name goes in the user's store, under a name that is not taken."""
-    return folders.unused(folders.model_store(), name, folders.MODEL_SUFFIX)
+    """Where a model of this name goes in the user's store, under a name that is not taken.
+
+    What no file name can hold on one of the systems becomes "_": a name is no path out of the store.
+    """
+    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).strip(" .")[:_LONGEST_STEM]
+    return folders.unused(folders.model_store(), stem or "model", folders.MODEL_SUFFIX)
 
 
 def _plain_header(path: Path) -> dict[str, Any]:
@@ -144,7 +151,12 @@ def _plain_header(path: Path) -> dict[str, Any]:
             f'"{path.name}" is a safetensors file but no model of this plugin.',
             'Choose a file made by "Train a land-cover model".',
         )
-    plain = json.loads(text)
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EngineError(
+            "bad_model", f'The header of the model "{path.name}" is damaged: {error}.', "Use another copy of the file."
+        ) from error
     return plain if isinstance(plain, dict) else {}
 
 

@@ -41,6 +41,10 @@ class StyledClass:
     name: str
     color: str
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
+            raise ValueError(f'the style of "{self.value}" has colour {self.color!r}; write it like #2a9d8f')
+
 
 def default_color(index: int) -> str:
     """The palette's colour for the index-th class; colours repeat after the palette's end."""

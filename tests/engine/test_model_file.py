@@ -70,3 +70,19 @@ def test_a_bare_name_is_looked_up_in_the_store():
     assert place_in_store("fields").name == "fields-2.safetensors"
     with pytest.raises(EngineError, match=r"Known by name: .*fields"):
         find_model("meadows")
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("../../x", "_.._x"), ("a/b", "a_b"), ("C:\\x", "C__x"), (" . ", "model"), ("\u68ee" * 99, "\u68ee" * 50)],
+)
+def test_no_name_leads_out_of_the_store(name, stem):
+    assert place_in_store(name) == folders.model_store() / f"{stem}.safetensors"
+
+
+def test_a_header_that_is_no_json_is_told(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_file(TENSORS, path, {"satdifuser": "{"})
+    with pytest.raises(EngineError, match="is damaged") as caught:
+        read_header(path)
+    assert caught.value.code == "bad_model"

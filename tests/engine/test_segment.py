@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
@@ -119,6 +120,23 @@ def test_nodata_stays_nodata(request_, world, tmp_path):
         with rasterio.open(path) as file:
             assert ((file.read_masks(1) == 0) == hole).all()
     assert geopandas.read_file(tmp_path / "map.gpkg").area_px.sum() == (~hole).sum()
+
+
+def test_an_image_without_a_valid_pixel_is_refused(request_, tmp_path):
+    path = write_raster(tmp_path / "empty.tif", np.zeros((3, 40, 50), np.uint8), nodata=0)
+    with pytest.raises(EngineError, match="no valid pixel") as caught:
+        run(dataclasses.replace(request_, input=path))
+    assert caught.value.code == "bad_input"
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.tif"]
+
+
+@pytest.mark.parametrize(("pixel", "said"), [(0.0001, "0.0001 m a pixel, the model 10 m"), (0.0, "have no area")])
+def test_pixels_without_a_sensible_size_are_refused(request_, tmp_path, pixel, said):
+    values, _ = landscape(height=21, width=33, seed=4)
+    path = write_raster(tmp_path / "odd.tif", values, transform=Affine(pixel, 0, 500_000, 0, -pixel, 5_200_000))
+    with pytest.raises(EngineError, match=said) as caught:
+        run(dataclasses.replace(request_, input=path))
+    assert caught.value.code == "bad_input"
 
 
 def test_a_finer_raster_is_mapped_on_its_own_pixels(request_, tmp_path):

@@ -173,6 +173,8 @@ class OutOfMemoryError(RuntimeError):
         (chained(RuntimeError("closing failed"), OSError("Write error: No space left on device")), "no_space", "disk"),
         (PermissionError(errno.EACCES, "Denied", "/x/map.part.tif", None, "/x/map.tif"), "bad_input", "/x/map.tif"),
         (FileNotFoundError(errno.ENOENT, "No such file", "/x/image.tif"), "bad_input", "/x/image.tif does not exist"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "/x/nn"), "bad_input", "/x/nn cannot be used: file name"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/x/a.tif/b"), "bad_input", "not a directory"),
         (ImportError("DLL load failed", name="torch"), "engine_broken", "DLL load failed"),
         (ImportError("cannot import name", name="satdifuser_qgis.engine.heads"), "internal", "cannot import"),
         (RuntimeError("CUDA error: device-side assert triggered"), "device", "device-side"),

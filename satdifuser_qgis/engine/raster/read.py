@@ -188,6 +188,12 @@ class Raster:
                 f'The raster "{self.name}" is in sensor geometry (only RPCs, no geotransform).',
                 "Orthorectify it first (gdalwarp -rpc).",
             )
+        if not abs(self.dataset.transform.determinant) > 0:
+            raise EngineError(
+                "bad_input",
+                f'The pixels of the raster "{self.name}" have no area: its geotransform is damaged.',
+                "Set its extent anew (gdal_edit -a_ullr), or get the file again.",
+            )
 
     def _checked(self, bands: tuple[int, ...]) -> tuple[int, ...]:
         if len(bands) != 3:
