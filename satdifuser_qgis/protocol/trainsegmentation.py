@@ -77,6 +77,11 @@ class TrainSegmentationRequest:
         check_choice("fusion", self.fusion, FUSION)
         check_choice("head", self.head, HEAD)
         check_choice("extraction", self.extraction, EXTRACTION)
+        if EXTRACTION[self.extraction] == "clean":
+            raise ValueError(
+                f"extraction {self.extraction} (clean) needs a backbone that was distilled for it, and none is shipped "
+                "yet; choose automatic, noised or inversion"
+            )
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed} but must be from 0 to 2^63 - 1")
         check_choice("device", self.device, DEVICE)

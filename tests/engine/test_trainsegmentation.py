@@ -156,7 +156,6 @@ def test_automatic_scaling_says_what_it_tried(tmp_path, request_):
         ({"input": "nowhere.tif"}, "bad_input", "nowhere.tif"),
         ({"backbone": "no-such-model"}, "bad_model", "no-such-model"),
         ({"device": 2}, "device", "CUDA"),
-        ({"extraction": 3}, "bad_request", "clean"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_leaves_nothing(request_, change, code, word):

@@ -64,6 +64,10 @@ def test_a_time_beyond_the_model_is_refused(train, chosen):
     assert "0 to 999" in train.refusal(TIMESTEPS="1, 1000", **chosen)
 
 
+def test_an_extraction_that_no_backbone_offers_yet_is_refused_before_computing(train, chosen):
+    assert "choose automatic" in train.refusal(EXTRACTION=3, **chosen)
+
+
 @pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "DEVICE"])
 def test_a_choice_that_does_not_exist_is_refused(train, chosen, name):
     assert name in train.refusal(**{name: 9}, **chosen)

@@ -11,7 +11,6 @@ import torch
 
 from ...protocol.choices import FUSION, HEAD
 from ...protocol.codec import to_plain
-from ...protocol.errors import EngineError
 from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
@@ -99,12 +98,6 @@ def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tup
 
 
 def _recipe(request: TrainSegmentationRequest) -> Recipe:
-    if request.extraction == 3:
-        raise EngineError(
-            "bad_request",
-            "Extraction 3 (clean) needs a backbone that was distilled for it, and none is shipped yet.",
-            "Choose automatic, noised or inversion.",
-        )
     return Recipe(
         times=tuple(sorted(request.timesteps)),
         streams=request.streams,
