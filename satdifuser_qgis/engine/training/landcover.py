@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...protocol.choices import SCALING
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
@@ -111,9 +112,8 @@ def choose_scaling(
     Automatic tries constants of the training data and each image's own percentiles on part of the tiles and
     keeps the better one on the blocks held back. Without such blocks, or with one image, constants are taken.
     """
-    kinds = {1: "constant", 2: "percentile", 3: "divisor", 4: "none"}
     if kind:
-        return kinds[kind], {}
+        return SCALING[kind], {}
     if not trial_rounds(ground, kind):
         return "constant", {}
     tried = {}
