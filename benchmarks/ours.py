@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.labelled_set import LabelledSet, Pair, read_codes
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.worker import execute
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.choices import FUSION
 from satdifuser_qgis.protocol.segment import SegmentRequest
@@ -50,8 +51,6 @@ class Ours:
 
     def learn(self, labelled: LabelledSet) -> None:
         """Trains with the defaults; validation blocks come out of the training images."""
-        from satdifuser_qgis.engine.tasks import trainsegmentation
-
         images = [str(pair.image) for pair in labelled.train]
         request = TrainSegmentationRequest(
             input=images[0],
@@ -66,21 +65,15 @@ class Ours:
             seed=SEED,
             threads=self.settings.threads,
         )
-        with Outputs("benchmark") as outputs:
-            self.values = dict(trainsegmentation.run(request, Silent(), outputs).values)
-            outputs.commit()
+        self.values = dict(execute(request, Silent(), Outputs("benchmark")).values)
 
     def map(self, pair: Pair) -> NDArray[np.uint16]:
         """Class codes of an image."""
-        from satdifuser_qgis.engine.tasks import segment
-
         target = self.settings.work / f"{pair.image.stem}.tif"
         request = SegmentRequest(
             input=str(pair.image), model=str(self.model), output=str(target), threads=self.settings.threads
         )
-        with Outputs("benchmark") as outputs:
-            segment.run(request, Silent(), outputs)
-            outputs.commit()
+        execute(request, Silent(), Outputs("benchmark"))
         return read_codes(target)
 
 

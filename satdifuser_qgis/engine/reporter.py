@@ -67,4 +67,4 @@ class Part:
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         """As `Reporter.progress`, on the scale of the whole."""
         at = min(self._start + self._seconds * done / total, self._whole.seconds)
-        self._whole.reporter.progress(at, self._whole.seconds, "s", f"{message}: {done:g} of {total:g} {unit}")
+        self._whole.reporter.progress(at, self._whole.seconds, "s", message)

@@ -35,7 +35,7 @@ class TrainSegmentationRequest:
     more_inputs: Tuple[str, ...] = ()
     bands: Tuple[int, ...] = ()
     scaling: int = 0
-    divisor: float = 0.0
+    divisor: float = 10000.0
     backbone: str = ""
     fusion: int = 0
     head: int = 0

@@ -192,7 +192,7 @@ def _provenance(request: SegmentRequest, plan: MapPlan, header: ModelHeader, ras
         "SATDIFUSER_VERSION": plugin_version(),
         "SATDIFUSER_MODEL": header.name,
         "SATDIFUSER_BACKBONE": f"{header.backbone.name} {header.backbone.revision}",
-        "SATDIFUSER_INPUT": raster.name,
+        "SATDIFUSER_INPUT": f"{raster.name} {raster.fingerprint()}",
         "SATDIFUSER_BANDS": ",".join(str(band) for band in plan.bands),
         "SATDIFUSER_SCALING": f"{plan.scaling.kind} {plan.scaling.low} {plan.scaling.high}",
         "SATDIFUSER_OVERLAP": f"{request.overlap} %",

@@ -44,6 +44,8 @@ from ..training.summary import build_report, label_lines
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
 TILE_PX = {"pixel": 128, "latent": 256}
+# A pixel size further than this factor from those of a backbone's training is told to the user.
+FOREIGN_SIZE = 2.0
 # Widths that train in minutes on two cores; the published UPerNet has 512.
 HEAD_CHANNELS = {"light": 32, "upernet": 64}
 
@@ -60,6 +62,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         backbone = load_backbone(request.backbone, device)
         extractor = Extractor(backbone, _recipe(request), device)
         tile_px = TILE_PX[backbone.space]
+        _tell_pixel_size(backbone, rasters[0], reporter)
         gsd = rasters[0].grid.gsd_m or 0.0
         images = [
             LabelledImage(raster, chosen, reader, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
@@ -141,6 +144,20 @@ def _tell(
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(
             "No ground could be held back for validation: the labels lie too close together. There will be no scores.",
+            "warning",
+        )
+
+
+def _tell_pixel_size(backbone: Backbone, raster: Raster, reporter: Reporter) -> None:
+    """Says where the backbone is used at pixel sizes that it has not seen."""
+    if backbone.gsd_m is None or not raster.grid.gsd_m:
+        return
+    low, high = backbone.gsd_m
+    if not low / FOREIGN_SIZE <= raster.grid.gsd_m <= high * FOREIGN_SIZE:
+        seen = f"{low:.3g} m" if low == high else f"{low:.3g} to {high:.3g} m"
+        reporter.log(
+            f'The backbone "{backbone.name}" was trained on pixels of {seen}, "{raster.name}" has '
+            f"{raster.grid.gsd_m:.3g} m. It is used as it is; expect less of its features.",
             "warning",
         )
 
