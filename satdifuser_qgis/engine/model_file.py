@@ -26,6 +26,7 @@ FORMAT = 1
 KEY = "satdifuser"
 # File names have at most 255 bytes, of which a letter may take four.
 _LONGEST_STEM = 50
+_LARGEST_TILE = 4096
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class ModelHeader:
     versions: dict[str, str] = field(default_factory=dict)
 
 
+_FIELDS = frozenset(ModelHeader.__dataclass_fields__)
+
+
 def write_model(path: str | os.PathLike[str], header: ModelHeader, tensors: dict[str, Tensor]) -> None:
     """Writes header and tensors; the same content gives the same bytes."""
     from safetensors.torch import save
@@ -104,8 +108,12 @@ def read_model(path: str | os.PathLike[str]) -> tuple[ModelHeader, dict[str, Ten
 
     header = read_header(path)
     try:
-        return header, load_file(path)
-    except (SafetensorError, OSError) as error:
+        tensors = load_file(path)
+        for name, tensor in tensors.items():
+            if not bool(tensor.isfinite().all()):
+                raise ValueError(f"the tensor {name} holds values that are no numbers")
+        return header, tensors
+    except (SafetensorError, OSError, ValueError) as error:
         raise EngineError(
             "bad_model", f'The model "{Path(path).name}" cannot be read: {error}.', "Use another copy of the file."
         ) from error
@@ -161,13 +169,19 @@ def _plain_header(path: Path) -> dict[str, Any]:
 
 
 def _header_from(plain: dict[str, Any]) -> ModelHeader:
-    free = ("features", "decoder", "training", "scores", "versions")
-    values = {key: value for key, value in plain.items() if key in ModelHeader.__dataclass_fields__}
-    return ModelHeader(
-        **{key: values[key] for key in (*free, "name", "gsd_m", "tile_px", "spectral", "task", "format")},
-        classes=tuple(from_plain(LandCoverClass, item, "classes") for item in values["classes"]),
-        bands=tuple(values["bands"]),
-        band_names=tuple(values["band_names"]),
-        scaling=from_plain(Scaling, values["scaling"], "scaling"),
-        backbone=from_plain(BackboneReference, values["backbone"], "backbone"),
-    )
+    """Raises ValueError that says what of the header cannot be."""
+    header = from_plain(ModelHeader, {key: plain[key] for key in plain if key in _FIELDS}, "header")
+    limits = len(header.scaling.low)
+    for wrong, said in (
+        (not header.classes, "there are no classes"),
+        (header.decoder.get("classes") != len(header.classes), "classes and decoder differ in number"),
+        (bool(header.decoder.get("side_channels")) != header.spectral, "spectral and decoder differ"),
+        (len(header.bands) != 3 or len(header.band_names) != 3, "there are not three bands"),
+        (limits not in (0, 3) or (not limits and header.scaling.kind != "percentile"), "scaling is not of three bands"),
+        (any(a >= b for a, b in zip(header.scaling.low, header.scaling.high, strict=True)), "scaling has no range"),
+        (header.gsd_m < 0, "the pixel size is negative"),
+        (not 8 <= header.tile_px <= _LARGEST_TILE, f"tiles have {header.tile_px} px"),
+    ):
+        if wrong:
+            raise ValueError(said)
+    return header

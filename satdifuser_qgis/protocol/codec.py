@@ -2,7 +2,7 @@
 
 Unknown keys, missing keys and values of another type are `ValueError`s that name the key, so that a typing
 error in a request file is told and not ignored. Supported field types: bool, int, float, str, Optional,
-``tuple[X, ...]``, ``tuple[X, Y]``, dict[str, X] and nested dataclasses.
+``tuple[X, ...]``, ``tuple[X, Y]``, dict[str, X], Any and nested dataclasses.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def load_request(text: str, kinds: Dict[str, Type[Any]]) -> Any:
 
 
 def _read(kind: Any, data: Any, where: str) -> Any:
+    if kind is Any:
+        return data
     origin = get_origin(kind)
     if origin is Union:
         inner = [part for part in get_args(kind) if part is not type(None)]

@@ -62,6 +62,7 @@ def test_real_numbers_that_are_whole_are_codes(tmp_path):
     ("values", "word"),
     [
         ([1.0, 2.5], "fractions such as 2.5"),
+        ([1.0, float("inf")], "fractions such as inf"),
         ([True, False], "yes and no"),
         ([datetime.datetime(2020, 1, 1, 5, tzinfo=datetime.timezone.utc)] * 2, "dates"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -30,7 +32,7 @@ HEADER = ModelHeader(
     tile_px=128,
     backbone=BackboneReference("compact-s2-rgb", "compact-s2-rgb", "1", "ab"),
     features={"times": [1, 101]},
-    decoder={"width": 64},
+    decoder={"width": 64, "classes": 2, "side_channels": 3},
     scores={"miou": 0.5},
 )
 TENSORS = {"head.weight": torch.arange(6.0).reshape(2, 3), "fuser.mixing_weights": torch.ones(4)}
@@ -85,4 +87,34 @@ def test_a_header_that_is_no_json_is_told(tmp_path):
     save_file(TENSORS, path, {"satdifuser": "{"})
     with pytest.raises(EngineError, match="is damaged") as caught:
         read_header(path)
+    assert caught.value.code == "bad_model"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"classes": ()}, "no classes"),
+        ({"classes": HEADER.classes[:1]}, "differ in number"),
+        ({"spectral": False}, "spectral and decoder"),
+        ({"bands": (1,)}, "three bands"),
+        ({"scaling": Scaling("constant", (0.0,), (1.0,))}, "scaling is not of three"),
+        ({"scaling": Scaling("constant", (5.0,) * 3, (5.0,) * 3)}, "no range"),
+        ({"gsd_m": -1.0}, "negative"),
+        ({"gsd_m": "ten"}, "header.gsd_m must be a number"),
+        ({"tile_px": 0}, "tiles have 0 px"),
+    ],
+)
+def test_a_header_that_contradicts_itself_is_refused(tmp_path, change, said):
+    path = tmp_path / "odd.safetensors"
+    write_model(path, dataclasses.replace(HEADER, **change), TENSORS)
+    with pytest.raises(EngineError, match=said) as caught:
+        read_header(path)
+    assert caught.value.code == "bad_model"
+
+
+def test_tensors_that_are_no_numbers_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    write_model(path, HEADER, {**TENSORS, "bias": torch.tensor([float("nan")])})
+    with pytest.raises(EngineError, match="bias holds values") as caught:
+        read_model(path)
     assert caught.value.code == "bad_model"

@@ -45,6 +45,9 @@ def read_card(folder: Path, space: str) -> Card:
             f"{space} network are there.",
             "Update the plugin, or take the backbone's folder as it was published.",
         )
+    times = tuple(sorted(int(time) for time in data.get("default_times", ())))
+    if any(not 0 <= time < 1000 for time in times):
+        raise ValueError(f"default_times are {times} but model times run from 0 to 999")
     low_high = data.get("scaling")
     gsd = data.get("gsd_m")
     return Card(
@@ -53,7 +56,7 @@ def read_card(folder: Path, space: str) -> Card:
         space=space,
         unshuffle=int(data.get("unshuffle", 1)),
         gsd_m=(float(gsd[0]), float(gsd[1])) if gsd else None,
-        default_times=tuple(sorted(int(time) for time in data.get("default_times", ()))),
+        default_times=times,
         default_streams=tuple(data.get("default_streams", ())),
         scaling=(tuple(low_high["low"]), tuple(low_high["high"])) if low_high else None,
         prompt=str(data.get("prompt", Card.prompt)),

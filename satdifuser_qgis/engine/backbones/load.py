@@ -27,9 +27,18 @@ def load_backbone(ref: str, device: torch.device) -> Backbone:
     for ``resolution*`` and ``checkpoint-*/unet``; its metadata networks are kept.
     """
     folder, unet = find_folder(ref)
-    config = read_config(unet)
-    load = _load_pixel if network_class(config, unet) is NETWORKS["UNet2DModel"] else _load_latent
-    return load(folder, unet, device)
+    try:
+        config = read_config(unet)
+        load = _load_pixel if network_class(config, unet) is NETWORKS["UNet2DModel"] else _load_latent
+        return load(folder, unet, device)
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        # no JSON, or values that no field of them may have
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EngineError(
+            "bad_model",
+            f"The JSON files in {folder} do not describe a backbone: {first.rstrip('.')}.",
+            "Take the backbone's folder as it was published.",
+        ) from error
 
 
 def find_folder(ref: str) -> tuple[Path, Path]:

@@ -197,7 +197,8 @@ def _split(source: str) -> tuple[str, dict[str, Any]]:
         if key == "layername":
             options["layer"] = value
         elif key == "layerid":
-            options["layer"] = int(value)
+            # a name where it is no number: then there is no such layer, which is told
+            options["layer"] = int(value) if value.isdecimal() else value
         elif key == "subset":
             options["where"] = value
     return path, options
@@ -238,7 +239,8 @@ def _class_indices(
     present = ~values.isna().to_numpy()
     if kind == "OFTString":
         return _from_texts(title, [str(v) if ok else "" for v, ok in zip(values, present, strict=True)], styles)
-    fractions = [value for value in values[present] if float(value) != int(value)]
+    # infinity is no whole number either; integers are not asked, since large ones would be rounded
+    fractions = [value for value in values[present] if isinstance(value, (float, np.floating)) and value % 1 != 0]
     if fractions:
         raise EngineError(
             "bad_input",
@@ -297,7 +299,10 @@ def _clean(values: Any) -> tuple[NDArray[np.object_], NDArray[np.intp], list[str
     notes = []
     if missing.any() or not usable.all():
         count = int(missing.sum()) + int((~usable).sum())
-        notes.append(f"{count} {'feature has' if count == 1 else 'features have'} no geometry and are left out.")
+        notes.append(
+            f"{count} {'feature has' if count == 1 else 'features have'} no geometry and "
+            f"{'is' if count == 1 else 'are'} left out."
+        )
     if broken.any():
         count = int(broken.sum())
         notes.append(f"{count} invalid {'geometry was' if count == 1 else 'geometries were'} repaired.")
