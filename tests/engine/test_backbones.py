@@ -114,9 +114,9 @@ def test_an_unknown_name_says_what_there_is() -> None:
         ("scheduler/scheduler_config.json", {"beta_schedule": "odd", "trained_betas": None}, "beta_schedule"),
         ("satdifuser.json", {"unshuffle": 4}, "12 channels"),
         ("satdifuser.json", {"format": 2}, "format 2"),
-        ("satdifuser.json", {"gsd_m": "ten"}, "do not describe a backbone"),
+        ("satdifuser.json", {"gsd_m": "ten"}, "do not describe one"),
         ("satdifuser.json", {"default_times": [1000]}, "run from 0 to 999"),
-        ("scheduler/scheduler_config.json", {"trained_betas": "odd"}, "do not describe a backbone"),
+        ("scheduler/scheduler_config.json", {"trained_betas": "odd"}, "do not describe one"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_refused(
@@ -134,7 +134,7 @@ def test_a_folder_that_does_not_fit_is_refused(
 def test_what_is_no_json_is_told(part: str, tmp_path: Path) -> None:
     folder = pixel_backbone(tmp_path / "b")
     (folder / part).write_text("{")
-    with pytest.raises(EngineError, match="do not describe a backbone") as caught:
+    with pytest.raises(EngineError, match="do not describe one") as caught:
         load_backbone(str(folder), CPU)
     assert caught.value.code == "bad_model"
 

@@ -62,12 +62,13 @@ def test_wrong_usage_is_exit_code_2(arguments, capfd):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a console event cannot be sent to one process on Windows")
-def test_ctrl_c_cancels(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_cancels_and_so_does_being_ended(tmp_path, name):
     path = request(tmp_path, {"task": "doctor", "request": {}})
     command = [sys.executable, "-m", "satdifuser_qgis.engine", "run", path]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         process.stderr.readline()  # it has begun
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""

@@ -138,7 +138,7 @@ def test_extent_and_bands_keep_their_order(bands):
         (TrainSegmentationRequest, TRAIN, {"timesteps": (1000,)}, "0 to 999"),
         (TrainSegmentationRequest, TRAIN, {"timesteps": (1, 1)}, "counts once"),
         (TrainSegmentationRequest, TRAIN, {"metadata": "some"}, "none, zeros, raster"),
-        (TrainSegmentationRequest, TRAIN, {"scaling": 3}, "divisor"),
+        (TrainSegmentationRequest, TRAIN, {"scaling": 3, "divisor": 0.0}, "divisor"),
         (TrainSegmentationRequest, TRAIN, {"scaling": 9}, "scaling is 9"),
         (TrainSegmentationRequest, TRAIN, {"fusion": 4}, "fusion is 4"),
         (TrainSegmentationRequest, TRAIN, {"head": -1}, "head is -1"),

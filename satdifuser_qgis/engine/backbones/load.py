@@ -26,8 +26,8 @@ def load_backbone(ref: str, device: torch.device) -> Backbone:
     Folders are diffusers': ``unet`` and ``scheduler``, and ``vae`` for latent models. DiffusionSat's are searched
     for ``resolution*`` and ``checkpoint-*/unet``; its metadata networks are kept.
     """
-    folder, unet = find_folder(ref)
     try:
+        folder, unet = find_folder(ref)
         config = read_config(unet)
         load = _load_pixel if network_class(config, unet) is NETWORKS["UNet2DModel"] else _load_latent
         return load(folder, unet, device)
@@ -36,7 +36,7 @@ def load_backbone(ref: str, device: torch.device) -> Backbone:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(
             "bad_model",
-            f"The JSON files in {folder} do not describe a backbone: {first.rstrip('.')}.",
+            f"The JSON files of the backbone {ref or EMBEDDED} do not describe one: {first.rstrip('.')}.",
             "Take the backbone's folder as it was published.",
         ) from error
 
