@@ -229,3 +229,16 @@ def test_all_nodata_gives_an_empty_layer(tmp_path):
     codes = np.zeros((5, 5), np.uint8)
     write_polygons(coverage(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings(9, 9)), tmp_path / "a.gpkg")
     assert pyogrio.read_info(tmp_path / "a.gpkg")["features"] == 0
+
+
+def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypatch):
+    codes = np.ones((3, 3), np.uint8)
+    frame = coverage(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings())
+
+    def full(*args, **options):
+        raise pyogrio.errors.DataLayerError("Error in FWrite(): No space left on device")
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", full)
+    with pytest.raises(EngineError, match=r'map\.gpkg" cannot be written: the disk is full') as caught:
+        write_polygons(frame, tmp_path / "map.part-ab12.gpkg")
+    assert caught.value.code == "no_space"

@@ -117,7 +117,7 @@ def test_only_the_result_and_its_names_stay(tmp_path):
 
 def test_a_full_disk_is_told_before_work_starts(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(EngineError, match="GB free") as caught:
+    with pytest.raises(EngineError, match="B free") as caught:
         BandWriter(tmp_path / "a.tif", GRID, GRID.whole, 1, "uint8", 0)
     assert caught.value.code == "no_space"
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,8 +135,8 @@ class BandWriter:
         if free < needed:
             raise EngineError(
                 "no_space",
-                f'Writing "{self.path.name}" takes up to {needed / 1e9:.1f} GB but "{self.path.parent}" has '
-                f"{free / 1e9:.1f} GB free.",
+                f'Writing "{_target(self.path).name}" takes up to {_size(needed)} but "{self.path.parent}" has '
+                f"{_size(free)} free.",
                 "Free some space, choose another folder, or map a smaller extent.",
             )
 
@@ -147,16 +148,30 @@ class BandWriter:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 yield
         except (RasterioError, OSError) as error:
-            folder = self.path.parent
-            full = getattr(error, "errno", 0) == errno.ENOSPC or (
-                folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2
-            )
-            raise EngineError(
-                "no_space" if full else "bad_request",
-                f'"{self.path}" cannot be written{": the disk is full" if full else ""}.',
-                "Free some space or choose another folder." if full else "Choose another folder, or close the file.",
-                detail=str(error),
-            ) from error
+            raise cannot_write(self.path, error) from error
+
+
+def cannot_write(path: Path, error: Exception) -> EngineError:
+    """What a failed write of ``path`` (a part of the user's target) means: a full disk, or a place that forbids it."""
+    folder, text = path.parent, str(error)
+    full = getattr(error, "errno", 0) == errno.ENOSPC or "No space left" in text
+    full = full or (folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2)
+    return EngineError(
+        "no_space" if full else "bad_request",
+        f'"{_target(path)}" cannot be written{": the disk is full" if full else ""}.',
+        "Free some space or choose another folder." if full else "Choose another folder, or close the file.",
+        detail=text,
+    )
+
+
+def _target(path: Path) -> Path:
+    """The name that the user knows: without the mark of the run that writes it."""
+    return path.with_name(re.sub(r"\.part-[^.]*", "", path.name))
+
+
+def _size(count: int) -> str:
+    """Bytes in words: "0.3 MB", "12.0 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def category_names(classes: Sequence[LandCoverClass]) -> str:

@@ -24,6 +24,7 @@ from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..raster.grid import Grid, to_lon_lat
 from ..raster.read import Floats, open_raster
+from ..raster.write import cannot_write
 from ..reporter import Reporter
 from .patches import Labels, absorb_small, find_patches
 
@@ -122,9 +123,7 @@ def write_polygons(frame: geopandas.GeoDataFrame, target: Path) -> None:
             warnings.filterwarnings("ignore", "'crs' was not provided")
             pyogrio.write_dataframe(frame, target, layer=layer, driver=driver, geometry_type="Polygon", **options)
     except (DataSourceError, DataLayerError) as error:
-        raise EngineError(
-            "bad_request", f'"{target}" cannot be written.', "Choose another folder.", detail=str(error)
-        ) from error
+        raise cannot_write(target, error) from error
 
 
 def _smallest_px(grid: Grid, min_area: float) -> int:
