@@ -1,4 +1,4 @@
-"""Refusal of output files before any computing: read by the same run, named twice, no file of that kind.
+"""Refusal of output files before any computing: read by the same run, named twice, full of other tables.
 
 The Toolbox refuses these too, and more that only QGIS knows; here they are refused on the command line.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol.errors import EngineError
+
+REPLACEABLE = frozenset({"landcover", "layer_styles", "qgis_projects"})
 
 
 def check_targets(request: Any) -> None:
@@ -27,6 +29,7 @@ def check_targets(request: Any) -> None:
                 raise _refused(f'The output "{name}" has no file name.', f"Give one that ends in {endings[0]}.")
             continue
         _check_kind(name, Path(target), endings)
+        _check_container(name, Path(target))
         place = Path(target).resolve()
         if place in seen:
             raise _refused(
@@ -53,6 +56,23 @@ def _check_kind(name: str, target: Path, endings: tuple[str, ...]) -> None:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise _refused(f'The output "{name}" cannot be written: {folder} is no folder to write to.', "Choose another.")
+
+
+def _check_container(name: str, target: Path) -> None:
+    """A GeoPackage is replaced as a whole, so it may hold no table but ours and QGIS's own."""
+    if target.suffix.lower() != ".gpkg" or not target.is_file():
+        return
+    import pyogrio
+
+    try:
+        tables = {str(layer) for layer, _ in pyogrio.list_layers(target)} - REPLACEABLE
+    except pyogrio.errors.DataSourceError:  # it only has the name of one
+        return
+    if tables:
+        raise _refused(
+            f'The output "{name}", {target}, already holds {", ".join(sorted(tables))}, which would be lost.',
+            "Choose a new file.",
+        )
 
 
 def _required(request: Any) -> set[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
@@ -15,7 +17,7 @@ from satdifuser_qgis.engine.worker import execute
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
-from tests.data import write_raster
+from tests.data import UTM, write_raster
 
 
 @pytest.fixture
@@ -62,6 +64,21 @@ def test_the_parts_of_a_mosaic_are_read_too(request_, tmp_path):
     )
     with pytest.raises(EngineError, match="is also read as"):
         check_targets(dataclasses.replace(request_, input=str(mosaic), output=request_.input))
+
+
+def test_other_tables_of_a_geopackage_are_not_lost(request_, tmp_path):
+    target = tmp_path / "map.gpkg"
+    changed = dataclasses.replace(request_, polygons=str(target))
+    target.write_text("no GeoPackage")
+    check_targets(changed)
+    target.unlink()
+    frame = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[shapely.Point(0, 0)], crs=UTM)
+    frame.to_file(target, layer="landcover")
+    check_targets(changed)
+    frame.to_file(target, layer="parcels")
+    with pytest.raises(EngineError, match="already holds parcels") as caught:
+        check_targets(changed)
+    assert caught.value.code == "bad_request"
 
 
 def test_new_folders_and_capitals_will_do(request_, tmp_path):
