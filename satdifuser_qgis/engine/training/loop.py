@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
 from ..report.scores import confusion_matrix, score
 from ..report.training_report import CurvePoint
@@ -65,7 +67,7 @@ def fit(
 ) -> FitResult:
     """Trains the decoder in place and returns how it went.
 
-    Samples without a training pixel only validate. Raises nothing of its own; cancelling comes from the reporter.
+    Samples without a training pixel only validate. Raises EngineError("bad_input") where the loss stops being a number.
     """
     torch.manual_seed(settings.seed)
     training = [sample for sample in samples if bool((sample.target != UNLABELLED).any())]
@@ -89,6 +91,12 @@ def fit(
         optimiser.step()
         schedule.step()
         recent.append(float(loss.detach()))
+        if not math.isfinite(recent[-1]):
+            raise EngineError(
+                "bad_input",
+                f"The training diverged: after {step} steps the loss is {recent[-1]}.",
+                "Choose another scaling; extreme values in the image are the usual cause.",
+            )
         reporter.progress(step, settings.steps, "steps", message)
         if step % settings.look_every and step != settings.steps:
             continue
