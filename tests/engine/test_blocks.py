@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from affine import Affine
 
 from satdifuser_qgis.engine.raster.grid import Grid, Window
-from satdifuser_qgis.engine.training.blocks import choose_validation, lattices
+from satdifuser_qgis.engine.training.blocks import choose_validation, lattices, merged
 from tests.data import UTM_WKT
 
 
@@ -32,6 +34,16 @@ def test_images_without_a_crs_are_blocks_as_a_whole():
 def test_a_single_image_without_a_crs_is_cut_into_blocks_of_pixels():
     (lattice,) = lattices([_grid(0, 0, "")], block_px=10)
     assert len(lattice.ids(Window(0, 0, 20, 30))[1]) == 6
+
+
+def test_merged_blocks_hold_what_their_squares_hold():
+    (lattice,) = lattices([_grid(500000, 5000000)], block_px=7)
+    larger = dataclasses.replace(lattice, merge=3)
+    window = Window(5, 9, 60, 70)
+    index, squares = lattice.ids(window)
+    counts = {block: np.array([int((index == i).sum())]) for i, block in enumerate(squares)}
+    index, blocks = larger.ids(window)
+    assert merged(counts, 3) == {block: int((index == i).sum()) for i, block in enumerate(blocks)}
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.4])

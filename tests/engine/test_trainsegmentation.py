@@ -95,6 +95,12 @@ def test_the_log_says_which_labels_are_used_held_back_and_ignored(tmp_path, requ
     assert "the image has no data there" in Path(request_.report).read_text(encoding="utf-8")
 
 
+def test_every_labelled_pixel_counts_once(request_):
+    """200 × 260 pixels are no whole number of tiles, so that the last ones are moved back over their neighbours."""
+    train(dataclasses.replace(request_, epochs=1))
+    assert sum(read_header(request_.model).training["label_pixels"].values()) == 200 * 260
+
+
 @pytest.mark.parametrize("fusion", [2, 3])
 def test_other_fusers_train_too(request_, fusion):
     train(dataclasses.replace(request_, fusion=fusion, head=2, epochs=1))

@@ -24,13 +24,14 @@ class BlockLattice:
     """Which block each pixel of one image lies in.
 
     ``unit`` tells lattices apart that share no coordinates (images without CRS); ``size`` is the side of a block in
-    units of ``crs_wkt``, 0 where the whole image is one block.
+    units of ``crs_wkt``, 0 where the whole image is one block; ``merge`` × ``merge`` such squares are one block.
     """
 
     grid: Grid
     unit: int
     size: float
     crs_wkt: str
+    merge: int = 1
 
     def ids(self, window: Window) -> tuple[NDArray[np.int64], list[BlockId]]:
         """(h, w) index of each pixel's block in the list that comes with it."""
@@ -38,7 +39,7 @@ class BlockLattice:
         if self.size <= 0:
             return np.zeros(shape, np.int64), [(self.unit, 0, 0)]
         x, y = self._coordinates(window)
-        pairs = np.stack([np.floor(x / self.size), np.floor(y / self.size)], axis=-1).astype(np.int64)
+        pairs = np.stack([np.floor(x / self.size), np.floor(y / self.size)], axis=-1).astype(np.int64) // self.merge
         unique, index = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
         return index.reshape(shape), [(self.unit, int(a), int(b)) for a, b in unique]
 
@@ -65,6 +66,15 @@ def lattices(grids: Sequence[Grid], block_px: int) -> list[BlockLattice]:
         BlockLattice(grid, 0, size, reference.crs_wkt) if grid.crs_wkt else BlockLattice(grid, number + 1, 0.0, "")
         for number, grid in enumerate(grids)
     ]
+
+
+def merged(counts: Mapping[BlockId, NDArray[np.int64]], merge: int) -> dict[BlockId, NDArray[np.int64]]:
+    """Pixels by block, for blocks of ``merge`` × ``merge`` of the given ones; see `BlockLattice.merge`."""
+    larger: dict[BlockId, NDArray[np.int64]] = {}
+    for (unit, a, b), pixels in counts.items():
+        block = (unit, a // merge, b // merge)
+        larger[block] = larger[block] + pixels if block in larger else pixels
+    return larger
 
 
 def choose_validation(

@@ -16,7 +16,7 @@ from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor
 from ..raster.normalise import Scaling, measure
 from ..reporter import Reporter, Whole
-from .blocks import BlockId, BlockLattice, choose_validation, lattices
+from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged
 from .estimate import Costs
 from .loop import BATCH, FitResult, FitSettings, fit, new_decoder
 from .samples import (
@@ -80,20 +80,21 @@ def survey(
 
     Raises EngineError("too_few_labels") where fewer than two classes have a labelled, valid pixel.
     """
-    grids = [image.raster.grid for image in images]
-    # A first look counts the tiles, which says how large blocks must be so that there are about thirty.
-    block_px = max(8, images[0].side // 4)
-    tiles, _ = find_tiles(images, lattices(grids, block_px), len(classes), tile_px, reporter)
+    # Labels are read once, by small squares; how many tiles there are says how many squares make one of about
+    # thirty blocks.
+    square_px = max(8, images[0].side // 4)
+    squares = lattices([image.raster.grid for image in images], square_px)
+    tiles, without_data = find_tiles(images, squares, len(classes), tile_px, reporter)
     _check_labels(tiles, classes)
-    block_px = max(block_px, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS))))
-    final = lattices(grids, block_px)
-    tiles, without_data = find_tiles(images, final, len(classes), tile_px, reporter)
+    merge = max(1, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS)) / square_px))
+    tiles = [replace(tile, counts=merged(tile.counts, merge)) for tile in tiles]
     counts: dict[BlockId, NDArray[np.int64]] = {}
     for tile in tiles:
         for block, pixels in tile.counts.items():
             counts[block] = counts.get(block, np.zeros(len(classes), np.int64)) + pixels
     held_back = choose_validation(counts, validation, seed)
-    return Ground(images, final, tiles, held_back, block_px, classes, tile_px, without_data)
+    larger = [replace(lattice, merge=merge) for lattice in squares]
+    return Ground(images, larger, tiles, held_back, square_px * merge, classes, tile_px, without_data)
 
 
 def choose_scaling(

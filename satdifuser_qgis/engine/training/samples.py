@@ -42,11 +42,16 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class LabelledTile:
-    """Where a tile with labels lies, and how many pixels of each class it holds, by block."""
+    """Where a tile with labels lies, and how many pixels of each class it holds, by block.
+
+    ``fresh`` is its first row and column that no earlier tile covers: the last tiles of an image are moved back, and
+    what they share with their neighbours is counted once.
+    """
 
     image: int
     row: int
     column: int
+    fresh: tuple[int, int]
     counts: dict[BlockId, NDArray[np.int64]]
 
     @property
@@ -75,13 +80,15 @@ def find_tiles(
     found, without_data = [], np.zeros(classes, np.int64)
     for number, (image, lattice) in enumerate(zip(images, lattices, strict=True)):
         grid = _grid(image, tile_px)
-        for row in grid.rows:
+        for row, fresh_row in _fresh(grid.rows, grid.side):
             reporter.check()
-            for column in grid.columns:
-                counts, lost = _count(image, lattice, Window(row, column, grid.side, grid.side), classes)
+            for column, fresh_column in _fresh(grid.columns, grid.side):
+                height, width = grid.side - fresh_row, grid.side - fresh_column
+                window = Window(row + fresh_row, column + fresh_column, height, width)
+                counts, lost = _count(image, lattice, window, classes)
                 without_data += lost
                 if counts:
-                    found.append(LabelledTile(number, row, column, counts))
+                    found.append(LabelledTile(number, row, column, (fresh_row, fresh_column), counts))
     return found, without_data
 
 
@@ -149,6 +156,12 @@ def _batches(tiles: Sequence[LabelledTile], size: int) -> Iterator[list[Labelled
             rest = rest[size:]
 
 
+def _fresh(origins: tuple[int, ...], side: int) -> list[tuple[int, int]]:
+    """Each origin with how many of its pixels the tile before it covers."""
+    before = (origins[0] - side, *origins[:-1])
+    return [(origin, max(0, earlier + side - origin)) for earlier, origin in zip(before, origins, strict=True)]
+
+
 def _grid(image: LabelledImage, tile_px: int) -> TileGrid:
     return tile_grid(image.raster.grid.height, image.raster.grid.width, image.side, tile_px, 0)
 
@@ -191,6 +204,8 @@ def _targets(
     block = np.array([numbers.get(item, UNLABELLED) for item in blocks])[index]
     labels = _on_data(image, window, image.labels(window))
     target, held_back = np.where(block < 0, labels, UNLABELLED), np.where(block < 0, UNLABELLED, labels)
+    held_back[: tile.fresh[0]] = UNLABELLED
+    held_back[:, : tile.fresh[1]] = UNLABELLED
     # Nearest neighbour at the centres of the network's pixels.
     nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)
     pick = np.ix_(nearest, nearest)
