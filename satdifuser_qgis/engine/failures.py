@@ -58,7 +58,7 @@ def _known(error: BaseException, detail: str) -> EngineError | None:
         return EngineError(
             "engine_broken",
             f"The engine's Python cannot load a library: {_first_line(error)}.",
-            'Run "Check the installation", then install the engine again.',
+            'Run "Check the installation", then install the engine again in Settings > Options > SatDiFuser.',
             detail,
         )
     if isinstance(error, (PermissionError, FileNotFoundError)) and _path(error):

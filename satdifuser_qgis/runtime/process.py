@@ -18,7 +18,7 @@ from ..protocol import events
 from ..protocol.errors import CODES, EngineError
 from .child import clean_environment, end_tree, start_options
 from .environment.failures import broken, explain
-from .environment.locate import Engine
+from .environment.locate import OPTIONS, Engine
 from .feedback import Feedback, Narrator
 from .run_folder import RunFolder, clear_parts
 from .stream import EventReader, TailReader
@@ -216,7 +216,9 @@ def _start(folder: RunFolder, engine: Engine) -> subprocess.Popen[bytes]:
         )
     except FileNotFoundError as error:
         raise EngineError(
-            "engine_missing", f"The engine's Python {engine.python} is not there.", "Install the engine again."
+            "engine_missing",
+            f"The engine's Python {engine.python} is not there.",
+            f"Install the engine again in {OPTIONS}.",
         ) from error
     except OSError as error:
         raise broken(f"The engine's Python {engine.python} cannot be started.", str(error)) from error

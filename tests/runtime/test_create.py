@@ -121,9 +121,19 @@ def test_two_installations_do_not_meet(feedback, requirements, tmp_path):
     assert listed() == []
 
 
+def test_a_proxy_reaches_pip_and_its_password_no_log(feedback, requirements, tmp_path):
+    base = fake_base(tmp_path, 'echo "ProxyError: $HTTPS_PROXY"; exit 1')
+    proxy = {"HTTPS_PROXY": "http://me:secret@proxy:3128"}
+    with pytest.raises(EngineError) as caught:
+        create.create(feedback, base_python=base, requirements=requirements, needed_bytes=0, variables=proxy)
+    assert feedback.infos == ["ProxyError: http://***@proxy:3128"]
+    assert "secret" not in caught.value.detail
+    assert "HTTPS_PROXY" not in os.environ
+
+
 def test_torch_comes_first_from_the_cpu_index(feedback, requirements, verified, tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(create, "_run", lambda title, command, feedback: commands.append(command))
+    monkeypatch.setattr(create, "_run", lambda title, command, *_: commands.append(command))
     monkeypatch.setattr(create, "_replace", lambda target, fresh: None)
     monkeypatch.setattr(Path, "write_text", lambda *arguments, **options: None)
     requirements.write_bytes(b"torch==2.13.0\nnumpy\n")

@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess  # nosec B404
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Iterator, List, Optional, Sequence, cast
+from typing import IO, Iterator, List, Mapping, Optional, Sequence, cast
 
 from ...protocol import folders
 from ...protocol.errors import EngineError
@@ -33,6 +34,7 @@ NEEDED_BYTES = 5 * 10**9
 # A lock older than this is of an installation that was killed.
 LOCK_FORGOTTEN_AFTER_S = 6 * 3600.0
 _RENAME_ATTEMPTS = 10
+_CREDENTIALS = re.compile(r"://[^/\s@]+@")
 
 
 def state(folder: Optional[Path] = None, requirements: Path = REQUIREMENTS) -> str:
@@ -51,8 +53,12 @@ def create(
     base_python: Optional[Path] = None,
     requirements: Path = REQUIREMENTS,
     needed_bytes: int = NEEDED_BYTES,
+    variables: Optional[Mapping[str, str]] = None,
 ) -> Engine:
     """Makes the environment, replacing one that is there. Needs the network, minutes and 5 GB.
+
+    ``variables`` are added to the environment of pip, for instance a proxy with its password: unlike arguments,
+    other users cannot see them.
 
     Raises EngineError: engine_missing (no Python to make it from), no_space, engine_broken, cancelled.
     """
@@ -64,7 +70,7 @@ def create(
         fresh = place / "venv.new"
         _remove(fresh)
         try:
-            _build(fresh, base, requirements, feedback)
+            _build(fresh, base, requirements, feedback, {**os.environ, **(variables or {})})
             installation = verify(Engine(python_of(fresh), "the new environment"))
             marker = {"requirements": _digest(requirements), **asdict(installation), "prefix": str(place / "venv")}
             (fresh / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
@@ -75,7 +81,12 @@ def create(
     return Engine(python_of(place / "venv"), "the user's environment")
 
 
-def repair(feedback: Feedback, folder: Optional[Path] = None, requirements: Path = REQUIREMENTS) -> Engine:
+def repair(
+    feedback: Feedback,
+    folder: Optional[Path] = None,
+    requirements: Path = REQUIREMENTS,
+    variables: Optional[Mapping[str, str]] = None,
+) -> Engine:
     """The environment as it should be: made again where it is missing, outdated or does not work."""
     engine = Engine(python_of(_place(folder) / "venv"), "the user's environment")
     if state(folder, requirements) == "ready":
@@ -85,7 +96,7 @@ def repair(feedback: Feedback, folder: Optional[Path] = None, requirements: Path
             feedback.pushWarning(str(problem))
         else:
             return engine
-    return create(feedback, folder, requirements=requirements)
+    return create(feedback, folder, requirements=requirements, variables=variables)
 
 
 def remove(folder: Optional[Path] = None) -> None:
@@ -115,7 +126,7 @@ def _check_space(place: Path, needed_bytes: int) -> None:
         )
 
 
-def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback) -> None:
+def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback, variables: Mapping[str, str]) -> None:
     """An environment in ``fresh`` with torch first, from its own index, then the rest from the default one."""
     python = str(python_of(fresh))
     pip = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
@@ -130,11 +141,11 @@ def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback) -> N
     for number, (title, command) in enumerate(steps):
         feedback.setProgressText(title)
         feedback.setProgress(100 * number / (len(steps) + 1))
-        _run(title, command, feedback)
+        _run(title, command, feedback, variables)
     feedback.setProgressText("Trying the libraries")
 
 
-def _run(title: str, command: Sequence[str], feedback: Feedback) -> None:
+def _run(title: str, command: Sequence[str], feedback: Feedback, variables: Mapping[str, str]) -> None:
     """One step, its lines told as they come. Raises EngineError("engine_broken" or "cancelled")."""
     told: List[str] = []
     # no shell; the base Python was tried, the rest is ours
@@ -142,7 +153,7 @@ def _run(title: str, command: Sequence[str], feedback: Feedback) -> None:
         list(command),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=clean_environment(os.environ, also=("PIP_*", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
+        env=clean_environment(variables, also=("PIP_*", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
         **start_options(),
     )
     stdout = cast(IO[bytes], process.stdout)
@@ -159,12 +170,17 @@ def _run(title: str, command: Sequence[str], feedback: Feedback) -> None:
             reader.thread.join(5.0)
     _tell(told, feedback)
     if process.returncode != 0:
-        raise broken(f"{title} failed (exit code {process.returncode}).", reader.tail())
+        raise broken(f"{title} failed (exit code {process.returncode}).", _without_credentials(reader.tail()))
 
 
 def _tell(lines: List[str], feedback: Feedback) -> None:
     while lines:
-        feedback.pushInfo(lines.pop(0))
+        feedback.pushInfo(_without_credentials(lines.pop(0)))
+
+
+def _without_credentials(text: str) -> str:
+    """pip hides passwords of its indexes, but not those of a proxy."""
+    return _CREDENTIALS.sub("://***@", text)
 
 
 @contextlib.contextmanager

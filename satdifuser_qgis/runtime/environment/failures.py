@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple, Optional, Tuple
 
 from ...protocol.errors import EngineError
+from .locate import OPTIONS
 
 
 class Failure(NamedTuple):
@@ -16,7 +17,7 @@ class Failure(NamedTuple):
     remedy: str
 
 
-_AGAIN = "Install the engine again."
+_AGAIN = f"Install the engine again in {OPTIONS}."
 
 # From the special to the general: the first that matches is told.
 FAILURES: Tuple[Failure, ...] = (
@@ -93,12 +94,12 @@ FAILURES: Tuple[Failure, ...] = (
     Failure(
         r"cannot execute|Exec format error|WinError 193|WinError 216|bad CPU type",
         "The engine's Python is no program for this computer.",
-        "Name another Python in the plugin's options, or install the engine again.",
+        f"Name another Python in {OPTIONS}, or install the engine again there.",
     ),
     Failure(
         r"No module named '?[\w.]+|ModuleNotFoundError",
         "A library of the engine is missing.",
-        "Install the engine again; where you chose the Python yourself, install the plugin's requirements into it.",
+        _AGAIN + " Where you chose the Python yourself, install the plugin's requirements into it.",
     ),
     Failure(
         r"MemoryError|Cannot allocate memory", "The memory did not suffice.", "Close other programs and try again."

@@ -14,6 +14,8 @@ from ..child import WINDOWS
 VARIABLE = "SATDIFUSER_ENGINE_PYTHON"
 # Written last when an environment is made: without it the environment is half built.
 MARKER = "ready.json"
+# Where a user installs, repairs or names the engine: the one wording of all remedies.
+OPTIONS = "Settings > Options > SatDiFuser"
 PACKAGE = Path(__file__).resolve().parents[2]
 BOOTSTRAP = PACKAGE / "engine" / "bootstrap.py"
 
@@ -46,8 +48,8 @@ def locate(setting: str = "", environment: Optional[Mapping[str, str]] = None) -
     raise EngineError(
         "engine_missing",
         "The engine that does the computing is not installed.",
-        "Name a Python that has the engine's libraries in the plugin's options or in the environment variable "
-        f'{VARIABLE}; a checkout of the plugin makes one with "make setup". "Check the installation" tells more.',
+        f"Install it in {OPTIONS}, or name there a Python that has its libraries. "
+        f'(Developers: "make setup" in a checkout, or the variable {VARIABLE}.)',
     )
 
 
@@ -64,7 +66,7 @@ def _named(value: str, origin: str) -> Engine:
         raise EngineError(
             "engine_missing",
             f"{origin} names the engine's Python {value}, which does not exist.",
-            "Correct it, or empty it to use the installed engine.",
+            f"Correct it, or empty it to use the installed engine ({OPTIONS}).",
         )
     return Engine(path.absolute(), origin)
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, Optional, Tuple
 from ...protocol.errors import EngineError
 from ..child import ask
 from .failures import broken
-from .locate import Engine
+from .locate import OPTIONS, Engine
 
 PROBE = Path(__file__).resolve().with_name("probe.py")
 # The first loading after an installation: virus scanners read a gigabyte.
@@ -33,7 +33,8 @@ def verify(engine: Engine, timeout_s: float = TIMEOUT_S) -> Installation:
     Raises EngineError("engine_broken") that names the library and the way out, "engine_missing", "timeout".
     """
     if not engine.python.exists():
-        raise EngineError("engine_missing", f"There is no Python at {engine.python}.", "Install the engine again.")
+        remedy = f"Install the engine again in {OPTIONS}."
+        raise EngineError("engine_missing", f"There is no Python at {engine.python}.", remedy)
     try:
         answer = ask([str(engine.python), "-I", "-u", "-X", "utf8", str(PROBE)], timeout_s)
     except TimeoutError as error:
@@ -60,7 +61,7 @@ def _check_python(engine: Engine, report: Dict[str, Any]) -> None:
         raise EngineError(
             "engine_broken",
             f"{engine.python} is Python {report['python']}, {report['bits']} bit; 3.10 or later with 64 bit is needed.",
-            "Name another Python in the plugin's options, or install the engine again.",
+            f"Name another Python in {OPTIONS}, or install the engine again there.",
         )
 
 
