@@ -4,6 +4,30 @@
  <context>
   <name>SatDiFuser</name>
   <message>
+   <source>Install the engine…</source>
+   <translation>Engine installieren…</translation>
+  </message>
+  <message>
+   <source>Engine</source>
+   <translation>Engine</translation>
+  </message>
+  <message>
+   <source>Repair</source>
+   <translation>Reparieren</translation>
+  </message>
+  <message>
+   <source>Remove</source>
+   <translation>Entfernen</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Settings</source>
+   <translation>Einstellungen</translation>
+  </message>
+  <message>
    <source>Python of the engine</source>
    <translation>Python der Engine</translation>
   </message>
@@ -14,6 +38,38 @@
   <message>
    <source>Open the folder of models and logs</source>
    <translation>Ordner der Modelle und Protokolle öffnen</translation>
+  </message>
+  <message>
+   <source>Cancelled. Nothing was changed.</source>
+   <translation>Abgebrochen. Nichts wurde verändert.</translation>
+  </message>
+  <message>
+   <source>The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.</source>
+   <translation>Die Engine belegt etwa {size} GB in {folder}; zum Installieren müssen dort {free} GB frei sein. Sie wird von PyPI und pytorch.org heruntergeladen, was einige Minuten dauert. Das Python von QGIS bleibt unberührt.</translation>
+  </message>
+  <message>
+   <source>Remove the engine from {folder}? Models and logs stay.</source>
+   <translation>Die Engine aus {folder} entfernen? Modelle und Protokolle bleiben.</translation>
+  </message>
+  <message>
+   <source>All lines are in the log panel, tab SatDiFuser.</source>
+   <translation>Alle Zeilen stehen im Protokollfenster, Reiter SatDiFuser.</translation>
+  </message>
+  <message>
+   <source>{task}: done.</source>
+   <translation>{task}: fertig.</translation>
+  </message>
+  <message>
+   <source>Installing the engine of SatDiFuser</source>
+   <translation>Engine von SatDiFuser installieren</translation>
+  </message>
+  <message>
+   <source>Repairing the engine of SatDiFuser</source>
+   <translation>Engine von SatDiFuser reparieren</translation>
+  </message>
+  <message>
+   <source>Removing the engine of SatDiFuser</source>
+   <translation>Engine von SatDiFuser entfernen</translation>
   </message>
   <message>
    <source>Check the installation</source>
@@ -462,6 +518,10 @@
   <message>
    <source>MPS (Apple)</source>
    <translation>MPS (Apple)</translation>
+  </message>
+  <message>
+   <source>It was made for another version of the plugin: Repair brings it up to date.</source>
+   <translation>Sie wurde für eine andere Version des Plugins angelegt: „Reparieren“ bringt sie auf den neuen Stand.</translation>
   </message>
   <message>
    <source>The engine is {python} (from {origin}).</source>

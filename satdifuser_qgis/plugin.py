@@ -1,4 +1,4 @@
-"""The plugin: registers the Processing provider, the options page and the translation, and undoes all of it."""
+"""The plugin: registers provider, options page, menu entry and translation, and undoes all of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
 from .processing.provider import SatDiFuserProvider
 
+translate = QCoreApplication.translate
+MENU = "SatDiFuser"
+
 
 class SatDiFuserPlugin:
     """What QGIS loads. ``iface`` is None under ``qgis_process``, which calls `initProcessing` only."""
@@ -18,6 +21,7 @@ class SatDiFuserPlugin:
         self.iface = iface
         self.provider: Optional[SatDiFuserProvider] = None
         self.options: Any = None
+        self.action: Any = None
         self.translator = _translator()
 
     def initProcessing(self) -> None:  # noqa: N802 (QGIS name)
@@ -27,15 +31,28 @@ class SatDiFuserPlugin:
 
     def initGui(self) -> None:  # noqa: N802 (QGIS name)
         """Adds what needs a window."""
+        from qgis.PyQt.QtWidgets import QAction
+
         from .gui.options import OptionsFactory
 
         self.initProcessing()
         self.options = OptionsFactory()
         self.iface.registerOptionsWidgetFactory(self.options)
+        text = translate("SatDiFuser", "Install the engine…")
+        self.action = QAction(self.options.icon(), text, self.iface.mainWindow())
+        self.action.triggered.connect(self._open_options)
+        self.iface.addPluginToMenu(MENU, self.action)
 
     def unload(self) -> None:
-        """Takes away everything that was added."""
+        """Takes away everything that was added; an installation at work is cancelled."""
+        if self.action is not None:
+            self.iface.removePluginMenu(MENU, self.action)
+            self.action.deleteLater()
+            self.action = None
         if self.options is not None:
+            from .gui import setup
+
+            setup.stop()
             self.iface.unregisterOptionsWidgetFactory(self.options)
             self.options = None
         if self.provider is not None:
@@ -44,6 +61,11 @@ class SatDiFuserPlugin:
         if self.translator is not None:
             QCoreApplication.removeTranslator(self.translator)
             self.translator = None
+
+    def _open_options(self) -> None:
+        from .gui.options import PAGE
+
+        self.iface.showOptionsDialog(self.iface.mainWindow(), currentPage=PAGE)
 
 
 def _translator() -> Optional[QTranslator]:

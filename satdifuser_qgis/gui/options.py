@@ -1,29 +1,113 @@
-"""The page "SatDiFuser" of QGIS's options: which Python is the engine, and the folder of models and logs."""
+"""The page "SatDiFuser" of QGIS's options: installs the engine or names another, and opens the user's folder."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 from qgis.core import QgsSettings
 from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
-from qgis.PyQt.QtCore import QCoreApplication, QUrl
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
-from qgis.PyQt.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
+from qgis.PyQt.QtWidgets import (
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..processing import about
 from ..processing.base import ENGINE_SETTING
 from ..processing.engine_state import engine_state
 from ..protocol import folders
+from ..runtime.environment import create
+from . import setup
 
 translate = QCoreApplication.translate
+# QGIS opens the page by this name.
+PAGE = "mOptionsPageSatDiFuser"
+# An environment made on Linux, unpacked; the download is smaller.
+INSTALLED_GB = 1.5
 
 
 class OptionsPage(QgsOptionsPageWidget):
-    """Shows where the engine is found and lets the user name another."""
+    """Shows where the engine is, installs it, and lets the user name another."""
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
-        self.engine_python = QgsFileWidget(self)
+        self.setObjectName(PAGE)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._engine_box())
+        layout.addWidget(self._other_box())
+        layout.addStretch(1)
+        self.engine_python.fileChanged.connect(self._show_state)
+        self._show_state()
+        task = setup.running()
+        if task is not None:
+            self._follow(task)
+
+    def apply(self) -> None:
+        """Keeps what was entered."""
+        QgsSettings().setValue(ENGINE_SETTING, self.engine_python.filePath().strip())
+
+    def _engine_box(self) -> QGroupBox:
+        box = QGroupBox(translate("SatDiFuser", "Engine"), self)
+        self.state = _text(box)
+        self.need = _text(box)
+        self.need.setText(
+            translate(
+                "SatDiFuser",
+                "The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It "
+                "is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.",
+            ).format(size=INSTALLED_GB, free=round(create.NEEDED_BYTES / 1e9), folder=folders.environment())
+        )
+        self.install = self._button(translate("SatDiFuser", "Install the engine…"), setup.install)
+        self.repair = self._button(translate("SatDiFuser", "Repair"), setup.repair)
+        self.remove = self._button(translate("SatDiFuser", "Remove"), setup.remove, self._sure_to_remove)
+        buttons = QHBoxLayout()
+        for button in (self.install, self.repair, self.remove):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(box)
+        layout.addWidget(self.state)
+        layout.addWidget(self.need)
+        layout.addLayout(buttons)
+        layout.addWidget(self._progress())
+        return box
+
+    def _progress(self) -> QWidget:
+        """Bar, Cancel and the last line; hidden until something was started."""
+        self.bar = QProgressBar(self)
+        self.cancel = QPushButton(translate("SatDiFuser", "Cancel"), self)
+        self.line = QLabel(self)
+        # a line of pip is as long as it likes, the page is not
+        self.line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.outcome = _text(self)
+        self.working = QWidget(self)
+        row = QHBoxLayout()
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel)
+        inner = QVBoxLayout(self.working)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(row)
+        inner.addWidget(self.line)
+        whole = QWidget(self)
+        layout = QVBoxLayout(whole)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.working)
+        layout.addWidget(self.outcome)
+        self.working.hide()
+        self.outcome.hide()
+        return whole
+
+    def _other_box(self) -> QGroupBox:
+        box = QGroupBox(translate("SatDiFuser", "Settings"), self)
+        self.engine_python = QgsFileWidget(box)
         self.engine_python.setDialogTitle(translate("SatDiFuser", "Python of the engine"))
         self.engine_python.setFilePath(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
         self.engine_python.setToolTip(
@@ -31,23 +115,80 @@ class OptionsPage(QgsOptionsPageWidget):
                 "SatDiFuser", "A Python that has the engine's libraries. Empty: the installed one is found by itself."
             )
         )
-        self.state = QLabel(self)
-        self.state.setWordWrap(True)
-        folder = QPushButton(translate("SatDiFuser", "Open the folder of models and logs"), self)
+        folder = QPushButton(translate("SatDiFuser", "Open the folder of models and logs"), box)
         folder.clicked.connect(open_home)
-        layout = QFormLayout(self)
+        row = QHBoxLayout()
+        row.addWidget(folder)
+        row.addStretch(1)
+        layout = QFormLayout(box)
         layout.addRow(translate("SatDiFuser", "Python of the engine"), self.engine_python)
-        layout.addRow("", self.state)
-        layout.addRow("", folder)
-        self.engine_python.fileChanged.connect(self._show_state)
+        layout.addRow("", row)
+        return box
+
+    def _button(
+        self, text: str, start: Callable[[], setup.SetupTask], sure: Optional[Callable[[], bool]] = None
+    ) -> QPushButton:
+        button = QPushButton(text, self)
+
+        def clicked() -> None:
+            if sure is None or sure():
+                self._follow(start())
+
+        button.clicked.connect(clicked)
+        return button
+
+    def _sure_to_remove(self) -> bool:
+        answer = QMessageBox.question(
+            self,
+            "SatDiFuser",
+            translate("SatDiFuser", "Remove the engine from {folder}? Models and logs stay.").format(
+                folder=folders.environment()
+            ),
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def _follow(self, task: setup.SetupTask) -> None:
+        """Shows a task until it has ended."""
+        task.progressChanged.connect(self._show_progress)
+        task.told.connect(self._show_line)
+        task.ended.connect(self._show_end)
+        self.cancel.clicked.connect(task.cancel)
+        self.bar.setValue(int(task.progress()))
+        self._show_line(task.last_line or task.description())
+        self.cancel.setEnabled(True)
+        self.outcome.hide()
+        self.working.show()
         self._show_state()
 
-    def apply(self) -> None:
-        """Keeps what was entered."""
-        QgsSettings().setValue(ENGINE_SETTING, self.engine_python.filePath().strip())
+    def _show_progress(self, percent: float) -> None:
+        self.bar.setValue(int(percent))
 
-    def _show_state(self) -> None:
+    def _show_line(self, line: str) -> None:
+        width = max(self.line.width(), 300)
+        self.line.setText(self.line.fontMetrics().elidedText(line, Qt.TextElideMode.ElideMiddle, width))
+        self.line.setToolTip(line)
+
+    def _show_end(self) -> None:
+        task = self.sender()
+        self.cancel.clicked.disconnect()
+        self.working.hide()
+        if task.cancelled:
+            text = translate("SatDiFuser", "Cancelled. Nothing was changed.")
+        elif task.problem is not None:
+            text = f"{task.problem} " + translate("SatDiFuser", "All lines are in the log panel, tab SatDiFuser.")
+        else:
+            text = translate("SatDiFuser", "{task}: done.").format(task=task.description())
+        self.outcome.setText(text)
+        self.outcome.show()
+        self._show_state()
+
+    def _show_state(self, _path: str = "") -> None:
         self.state.setText(engine_state(self.engine_python.filePath().strip()))
+        there = create.state() != "missing"
+        busy = setup.running() is not None
+        self.install.setEnabled(not busy and not there)
+        self.repair.setEnabled(not busy and there)
+        self.remove.setEnabled(not busy and there)
 
 
 class OptionsFactory(QgsOptionsWidgetFactory):
@@ -69,3 +210,12 @@ def open_home() -> None:
     """Shows the folder of models and logs in the file browser; makes it first."""
     folders.home().mkdir(parents=True, exist_ok=True)
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folders.home())))
+
+
+def _text(parent: QWidget) -> QLabel:
+    """A paragraph whose words (a path, a remedy) can be copied."""
+    label = QLabel(parent)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,149 @@
+"""Installs, repairs and removes the engine in the background, told as it goes."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional
+from urllib.parse import quote
+
+from qgis import utils
+from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsNetworkAccessManager, QgsTask
+from qgis.PyQt.QtCore import QCoreApplication, QUrl, pyqtSignal
+from qgis.PyQt.QtNetwork import QNetworkProxy
+
+from ..protocol.errors import EngineError
+from ..runtime.environment import create
+
+translate = QCoreApplication.translate
+TAG = "SatDiFuser"
+STOP_MS = 5000
+
+
+class SetupTask(QgsTask):
+    """One piece of work on the engine. It is its own feedback: what the worker thread says becomes signals."""
+
+    told = pyqtSignal(str)
+    # emitted in the main thread, after `problem` is known
+    ended = pyqtSignal()
+
+    def __init__(self, title: str, work: Callable[[SetupTask], Any]) -> None:
+        super().__init__(title, QgsTask.Flag.CanCancel)
+        self.work = work
+        self.last_line = ""
+        self.problem: Optional[EngineError] = None
+
+    def run(self) -> bool:
+        """In the worker thread. QGIS loses exceptions of this method, so they are kept for `finished`."""
+        try:
+            self.work(self)
+        except EngineError as error:
+            self.problem = error
+        except Exception as error:  # whatever it is: the main thread tells it
+            self.problem = EngineError("internal", f"Something unforeseen happened ({type(error).__name__}: {error}).")
+        return self.problem is None
+
+    def finished(self, result: bool) -> None:
+        """In the main thread: tells how it ended, and lets go of the task."""
+        global _running
+        _running = None
+        if not result and self.problem is None:  # cancelled before it began
+            self.problem = EngineError("cancelled", "Cancelled.")
+        if self.problem is not None and self.problem.detail:
+            QgsMessageLog.logMessage(self.problem.detail, TAG, Qgis.MessageLevel.Warning, False)
+        _announce(self)
+        self.ended.emit()
+
+    @property
+    def cancelled(self) -> bool:
+        return self.problem is not None and self.problem.code == "cancelled"
+
+    def pushInfo(self, info: str) -> None:  # noqa: N802 (QGIS names)
+        self._tell(info, Qgis.MessageLevel.Info)
+
+    def pushWarning(self, warning: str) -> None:  # noqa: N802
+        self._tell(warning, Qgis.MessageLevel.Warning)
+
+    def setProgressText(self, text: str) -> None:  # noqa: N802
+        self._tell(text, Qgis.MessageLevel.Info)
+
+    def _tell(self, line: str, level: Any) -> None:
+        self.last_line = line
+        # the log may be written from any thread; without the last argument each warning would pop up
+        QgsMessageLog.logMessage(line, TAG, level, False)
+        self.told.emit(line)
+
+
+# QGIS keeps no Python reference to a task, and a page that is opened later shows the one that runs.
+_running: Optional[SetupTask] = None
+
+
+def running() -> Optional[SetupTask]:
+    """The task at work, or None."""
+    return _running
+
+
+def install() -> SetupTask:
+    """Makes the engine's environment."""
+    variables = proxy_variables()
+    title = translate("SatDiFuser", "Installing the engine of SatDiFuser")
+    return _start(title, lambda task: create.create(task, variables=variables))
+
+
+def repair() -> SetupTask:
+    """Tries the environment, and makes it again where it does not work."""
+    variables = proxy_variables()
+    title = translate("SatDiFuser", "Repairing the engine of SatDiFuser")
+    return _start(title, lambda task: create.repair(task, variables=variables))
+
+
+def remove() -> SetupTask:
+    """Deletes the environment; some seconds, since there are many files."""
+    return _start(translate("SatDiFuser", "Removing the engine of SatDiFuser"), lambda task: create.remove())
+
+
+def stop() -> None:
+    """Cancels the task at work, if any, and gives it time to end its processes."""
+    task = _running
+    if task is not None:
+        task.cancel()
+    if task is not None and running() is task:  # else it had not begun
+        task.waitForFinished(STOP_MS)
+
+
+def proxy_variables() -> Dict[str, str]:
+    """The HTTP proxy of QGIS's settings as variables of an environment; empty without one.
+
+    A proxy of the system is found by pip itself; SOCKS is beyond pip. To be called in the main thread.
+    """
+    manager = QgsNetworkAccessManager.instance()
+    proxy = manager.fallbackProxy()
+    if proxy.type() not in (QNetworkProxy.ProxyType.HttpProxy, QNetworkProxy.ProxyType.HttpCachingProxy):
+        return {}
+    if not proxy.hostName():
+        return {}
+    user = quote(proxy.user(), safe="")
+    if proxy.password():
+        user += ":" + quote(proxy.password(), safe="")
+    address = f"http://{user}{'@' if user else ''}{proxy.hostName()}:{proxy.port()}"
+    excluded = [QUrl.fromUserInput(url).host() for url in (*manager.excludeList(), *manager.noProxyList()) if url]
+    values = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "NO_PROXY": ",".join(filter(None, excluded))}
+    return {spelling: value for name, value in values.items() for spelling in (name, name.lower()) if value}
+
+
+def _start(title: str, work: Callable[[SetupTask], Any]) -> SetupTask:
+    """Starts a task; while one is at work, that one is returned instead."""
+    global _running
+    if _running is None:
+        _running = SetupTask(title, work)
+        QgsApplication.taskManager().addTask(_running)
+    return _running
+
+
+def _announce(task: SetupTask) -> None:
+    """A message of the main window, which is seen also where the options are closed; none for a cancelled task."""
+    if utils.iface is None or task.cancelled:
+        return
+    if task.problem is None:
+        done = translate("SatDiFuser", "{task}: done.").format(task=task.description())
+        utils.iface.messageBar().pushMessage(TAG, done, Qgis.MessageLevel.Success)
+    else:
+        utils.iface.messageBar().pushMessage(TAG, str(task.problem), Qgis.MessageLevel.Critical)

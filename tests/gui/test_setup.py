@@ -1,0 +1,261 @@
+"""Installing the engine from the options page; `create` is played, nothing is installed."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from qgis import utils
+from qgis.core import QgsNetworkAccessManager, QgsSettings
+from qgis.PyQt.QtNetwork import QNetworkProxy
+from qgis.PyQt.QtWidgets import QMessageBox
+
+from satdifuser_qgis.gui import options, setup
+from satdifuser_qgis.processing.base import ENGINE_SETTING
+from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.runtime.environment import create, locate
+
+LINE = "Downloading https://download.pytorch.org/whl/cpu/torch-2.13.0%2Bcpu-cp312-cp312-manylinux_2_28_x86_64.whl"
+
+
+class Create:
+    """What the worker thread does: tells, waits for ``go`` or cancel, then does or raises what a test wants."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.threads, self.variables = [], []
+        self.error: Exception = None
+
+    def create(self, feedback, variables=None):
+        self.threads.append(threading.current_thread())
+        self.variables.append(variables)
+        feedback.setProgressText("Installing torch")
+        feedback.setProgress(25)
+        feedback.pushInfo(LINE)
+        while not self.go.wait(0.01):
+            if feedback.isCanceled():
+                raise EngineError("cancelled", "Cancelled.")
+        if self.error is not None:
+            raise self.error
+        make_engine()
+
+    def remove(self):
+        (folders.environment() / "venv" / locate.MARKER).unlink()
+
+
+def make_engine(requirements: str = "") -> None:
+    python = locate.python_of(folders.environment() / "venv")
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.touch()
+    versions = {"torch": "2.13.0+cpu", "diffusers": "0.42.1", "rasterio": "1.4.3"}
+    marker = {"requirements": requirements or create._digest(create.REQUIREMENTS), "python": "3.12.4"}
+    (python.parents[1] / locate.MARKER).write_text(json.dumps({**marker, "versions": versions}))
+
+
+class Bar:
+    def __init__(self) -> None:
+        self.messages = []
+
+    def pushMessage(self, title, text, level):  # noqa: N802
+        assert threading.current_thread() is threading.main_thread()
+        self.messages.append(text)
+
+
+class Window:
+    """A main window of which only the message bar is used."""
+
+    def __init__(self) -> None:
+        self.bar = Bar()
+
+    def messageBar(self):  # noqa: N802
+        return self.bar
+
+
+@pytest.fixture(autouse=True)
+def played(qgis_app, tmp_path, monkeypatch):
+    monkeypatch.setenv("SATDIFUSER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(locate.VARIABLE, raising=False)
+    monkeypatch.setattr(locate, "_checkout", lambda: tmp_path)
+    played = Create()
+    monkeypatch.setattr(create, "create", played.create)
+    monkeypatch.setattr(create, "repair", played.create)
+    monkeypatch.setattr(create, "remove", played.remove)
+    QgsSettings().remove(ENGINE_SETTING)
+    yield played
+    setup.stop()
+
+
+@pytest.fixture
+def window(monkeypatch):
+    window = Window()
+    monkeypatch.setattr(utils, "iface", window)
+    return window
+
+
+@pytest.fixture
+def page(qtbot):
+    return shown(qtbot)
+
+
+def shown(qtbot):
+    page = options.OptionsPage()
+    qtbot.addWidget(page)
+    page.resize(760, 420)
+    page.show()
+    return page
+
+
+def enabled(page):
+    return [button.isEnabled() for button in (page.install, page.repair, page.remove)]
+
+
+def picture(page, name):
+    folder = os.environ.get("SATDIFUSER_PICTURES")
+    if folder:
+        page.grab().save(str(Path(folder) / f"{name}.png"))
+
+
+def ended(qtbot):
+    qtbot.waitUntil(lambda: setup.running() is None, timeout=5000)
+
+
+def test_without_an_engine_it_can_only_be_installed(page):
+    assert enabled(page) == [True, False, False]
+    assert page.state.text() == "The engine that does the computing is not installed."
+    assert "about 1.5 GB of disk" in page.need.text()
+    assert str(folders.environment()) in page.need.text()
+    assert "5 GB must be free" in page.need.text()
+    assert not page.bar.isVisible()
+    picture(page, "setup-missing")
+
+
+def test_an_installation_runs_in_the_background_and_is_shown(page, qtbot, played, window):
+    page.install.click()
+    qtbot.waitUntil(lambda: page.line.toolTip() == LINE and page.bar.value() == 25, timeout=5000)
+    assert page.bar.isVisible()
+    assert page.cancel.isEnabled()
+    assert enabled(page) == [False, False, False]
+    assert played.threads[0] is not threading.main_thread()
+    qtbot.wait(50)
+    picture(page, "setup-running")
+    played.go.set()
+    ended(qtbot)
+    assert enabled(page) == [False, True, True]
+    assert not page.bar.isVisible()
+    assert "Python 3.12.4, torch 2.13.0+cpu" in page.state.text()
+    assert page.outcome.text() == "Installing the engine of SatDiFuser: done."
+    assert window.bar.messages == [page.outcome.text()]
+    picture(page, "setup-ready")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (EngineError("no_space", "The disk is full.", "Free some.", "pip's words"), "The disk is full. Free some."),
+        (KeyError("surprise"), "Something unforeseen happened (KeyError: 'surprise')."),
+    ],
+)
+def test_a_failure_is_told_in_the_main_thread(page, qtbot, played, window, error, told):
+    played.error = error
+    page.install.click()
+    played.go.set()
+    ended(qtbot)
+    assert page.outcome.text().startswith(told)
+    assert window.bar.messages == [told]
+    assert enabled(page) == [True, False, False]
+    picture(page, "setup-failed")
+
+
+def test_cancel_ends_it_quietly(page, qtbot, window):
+    page.install.click()
+    page.cancel.click()
+    ended(qtbot)
+    assert page.outcome.text() == "Cancelled. Nothing was changed."
+    assert window.bar.messages == []
+    page.install.click()
+    assert page.cancel.isEnabled()
+
+
+def test_an_outdated_engine_is_told_and_repaired(qtbot, played):
+    make_engine("other requirements")
+    page = shown(qtbot)
+    assert enabled(page) == [False, True, True]
+    assert "Repair brings it up to date" in page.state.text()
+    page.repair.click()
+    played.go.set()
+    ended(qtbot)
+    assert "up to date" not in page.state.text()
+
+
+def test_removing_asks_first(qtbot, monkeypatch):
+    make_engine()
+    page = shown(qtbot)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    page.remove.click()
+    assert setup.running() is None
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    page.remove.click()
+    ended(qtbot)
+    assert enabled(page) == [True, False, False]
+
+
+def test_it_goes_on_when_the_options_are_closed(qtbot, played):
+    page = options.OptionsPage()
+    page.install.click()
+    page.deleteLater()
+    del page
+    qtbot.wait(50)
+    gc.collect()
+    again = shown(qtbot)
+    assert again.bar.isVisible()
+    assert enabled(again) == [False, False, False]
+    assert setup.install() is setup.running()
+    played.go.set()
+    ended(qtbot)
+    assert len(played.threads) == 1
+    assert enabled(again) == [False, True, True]
+
+
+def test_the_proxy_of_qgis_goes_to_pip(qtbot, played):
+    manager = QgsNetworkAccessManager.instance()
+    before = manager.fallbackProxy()
+    proxy = QNetworkProxy(QNetworkProxy.ProxyType.HttpProxy, "proxy.example", 3128, "me", "p@ss/word")
+    manager.setFallbackProxyAndExcludes(proxy, ["https://intern.example/simple"], ["localhost"])
+    try:
+        setup.install()
+    finally:
+        manager.setFallbackProxyAndExcludes(before, [], [])
+    played.go.set()
+    ended(qtbot)
+    told = played.variables[0]
+    assert told["HTTPS_PROXY"] == told["http_proxy"] == "http://me:p%40ss%2Fword@proxy.example:3128"
+    assert set(told["NO_PROXY"].split(",")) == {"intern.example", "localhost"}
+    assert setup.proxy_variables() == {}
+
+
+def test_the_menu_opens_the_page_and_unload_undoes_all(qtbot, qgis_processing, qgis_iface, played):
+    from satdifuser_qgis.plugin import SatDiFuserPlugin
+
+    asked = []
+    qgis_iface.registerOptionsWidgetFactory = lambda factory: None
+    qgis_iface.unregisterOptionsWidgetFactory = lambda factory: None
+    qgis_iface.addPluginToMenu = lambda menu, action: asked.append((menu, action.text()))
+    qgis_iface.removePluginMenu = lambda menu, action: asked.append((menu, action.text()))
+    qgis_iface.showOptionsDialog = lambda parent=None, currentPage="": asked.append(currentPage)
+    plugin = SatDiFuserPlugin(qgis_iface)
+    plugin.initGui()
+    plugin.action.trigger()
+    setup.install()
+    qtbot.waitUntil(lambda: bool(played.threads), timeout=5000)
+    began = time.monotonic()
+    plugin.unload()
+    assert time.monotonic() - began < 4.0
+    ended(qtbot)
+    entry = ("SatDiFuser", "Install the engine…")
+    assert asked == [entry, options.PAGE, entry]
