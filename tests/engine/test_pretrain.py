@@ -95,6 +95,18 @@ def test_a_stopped_training_goes_on_to_the_weights_of_an_uninterrupted_one(data:
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+def test_without_a_checkpoint_training_goes_on_from_the_written_backbone(data: Path) -> None:
+    train(request(data, "first"))
+    written = str(data / "first" / "tiny")
+    before = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
+    train(request(data, "elsewhere", backbone=written, steps=8))
+    _, progress = read_checkpoint(data / "elsewhere")
+    assert (progress.step, progress.sittings) == (8, 2)
+    after = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
+    far = max(float((after[name].float() - before[name].float()).abs().max()) for name in before)
+    assert 0 < far < 0.05
+
+
 def test_tiles_left_out_are_not_decoded_while_training(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     plain = zipfile.ZipFile.read

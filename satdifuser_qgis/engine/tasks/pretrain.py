@@ -38,9 +38,9 @@ def run(request: PretrainRequest, reporter: Reporter, outputs: Outputs) -> Resul
     tiles, ids = read_tiles(data, leave_out=left_out)
     reporter.log(f"{len(ids)} tiles are read; {len(left_out)} are left out and stay unread.")
     if request.minutes > 0:
-        sitting = Sitting(_settings(request), tiles, folder, accelerator)
+        sitting = Sitting(_settings(request), tiles, folder, accelerator, Path(request.backbone))
         if sitting.resumed:
-            reporter.log(f"Training goes on from step {sitting.state.progress.step} of the checkpoint in {folder}.")
+            reporter.log(f"Training goes on from step {sitting.state.progress.step}.")
         sitting.run(reporter)
     accelerator.wait_for_everyone()
     _, progress = read_checkpoint(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def export(unet: Any, scheduler: DDIMScheduler, identity: Identity, facts: Facts
         "unet/config.json": unet.to_json_string(),
         "scheduler/scheduler_config.json": scheduler.to_json_string(),
         "model_index.json": _json(pipeline),
-        "satdifuser.json": _json(_description(identity)),
+        "satdifuser.json": _json({**_description(identity), "training": asdict(facts.progress)}),
         "README.md": model_card(identity.name, identity.revision, facts),
     }
     for name, text in texts.items():

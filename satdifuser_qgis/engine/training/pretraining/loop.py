@@ -46,9 +46,12 @@ class Settings:
 
 
 class Sitting:
-    """One stretch of training from the last checkpoint in ``folder`` (or from nothing) to the next."""
+    """One stretch of training to the next checkpoint: from the last one in ``folder``, else from the weights that
+    ``backbone`` holds, else from nothing."""
 
-    def __init__(self, settings: Settings, tiles: Tensor, folder: Path, accelerator: Accelerator) -> None:
+    def __init__(
+        self, settings: Settings, tiles: Tensor, folder: Path, accelerator: Accelerator, backbone: Path | None = None
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.accelerator = accelerator
@@ -60,7 +63,7 @@ class Sitting:
             model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.state = State(model, optimizer)
-        self.resumed = self.state.load(folder)
+        self.resumed = self.state.load(folder) or (backbone is not None and self.state.adopt(backbone))
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.tiles = tiles.to(self.device)
         self.noise = Noise(build_scheduler().alphas_cumprod, self.device)

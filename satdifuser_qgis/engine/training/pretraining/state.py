@@ -6,11 +6,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ....protocol.errors import EngineError
 
@@ -35,7 +36,7 @@ class Progress:
 class State:
     """A model in training with the moving average of its weights."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.AdamW) -> None:
+    def __init__(self, model: Any, optimizer: torch.optim.AdamW) -> None:
         self.model = model
         self.optimizer = optimizer
         self.progress = Progress()
@@ -64,6 +65,21 @@ class State:
         save_file(plain, part, metadata={"progress": json.dumps(asdict(self.progress))})
         os.replace(part, folder / CHECKPOINT)
 
+    def adopt(self, backbone: Path) -> bool:
+        """Goes on from a written backbone: its averaged weights and counts, without moments; False where it cannot.
+
+        The checkpoint is too large to be kept beside the code; this loses some hundred steps at most.
+        """
+        written = read_written(backbone)
+        own = self.model.unet.state_dict()
+        if written is None or {k: v.shape for k, v in written[0].items()} != {k: v.shape for k, v in own.items()}:
+            return False
+        weights, self.progress = written
+        self.model.unet.load_state_dict(weights)
+        for name, value in weights.items():
+            self.average[f"unet.{name}"].copy_(value)
+        return True
+
     def load(self, folder: Path) -> bool:
         """Takes up the checkpoint in ``folder``; False where there is none.
 
@@ -89,6 +105,17 @@ class State:
                     "exp_avg_sq": torch.empty_like(parameter).copy_(second[name]),
                 }
         return True
+
+
+def read_written(backbone: Path) -> tuple[dict[str, Tensor], Progress] | None:
+    """Weights (float32) and counts of a folder that `export` wrote; None where there is none with counts."""
+    card, weights = backbone / "satdifuser.json", backbone / "unet" / "diffusion_pytorch_model.safetensors"
+    if not (card.exists() and weights.exists()):
+        return None
+    training = json.loads(card.read_text(encoding="utf-8")).get("training")
+    if training is None:
+        return None
+    return {name: value.float() for name, value in load_file(weights).items()}, Progress(**training)
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], Progress]:
