@@ -61,12 +61,19 @@ def test_wrong_usage_is_exit_code_2(arguments, capfd):
     assert "usage" in capfd.readouterr().err
 
 
+def _hear_signals() -> None:
+    """Tests that run in the background or under nohup inherit deaf ears, which the engine respects."""
+    for name in ("SIGINT", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a console event cannot be sent to one process on Windows")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_ctrl_c_cancels_and_so_does_being_ended(tmp_path, name):
     path = request(tmp_path, {"task": "doctor", "request": {}})
     command = [sys.executable, "-m", "satdifuser_qgis.engine", "run", path]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=_hear_signals, **pipes) as process:
         process.stderr.readline()  # it has begun
         process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=60)
