@@ -14,6 +14,8 @@ from .images import Image
 translate = QCoreApplication.translate
 
 Extent = Tuple[float, float, float, float]
+# The backbones see three bands: red, green, blue.
+BANDS_WANTED = 3
 
 
 def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:
@@ -37,11 +39,8 @@ def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:
     return tuple(numbers)
 
 
-def bands(value: Any, name: str, image: Image, wanted: int = 0) -> Tuple[int, ...]:
-    """1-based bands of ``image`` in the user's order; () means automatic. Raises ValueError.
-
-    ``wanted`` is how many there must be, 0 for any number.
-    """
+def bands(value: Any, name: str, image: Image, wanted: int = BANDS_WANTED) -> Tuple[int, ...]:
+    """``wanted`` 1-based bands of ``image`` in the user's order; () means automatic. Raises ValueError."""
     chosen = whole_numbers(value, name)
     for band in chosen:
         if not 1 <= band <= image.band_count:
@@ -52,7 +51,7 @@ def bands(value: Any, name: str, image: Image, wanted: int = 0) -> Tuple[int, ..
                     "empty.",
                 ).format(name=name, band=band, layer=image.name, count=image.band_count)
             )
-    if chosen and wanted and len(chosen) != wanted:
+    if chosen and len(chosen) != wanted:
         raise ValueError(
             translate(
                 "SatDiFuser",

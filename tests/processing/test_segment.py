@@ -42,6 +42,25 @@ def test_settings_reach_the_request(segment, engine, chosen, tmp_path):
     assert request.entropy.endswith(".tif")
 
 
+@pytest.mark.parametrize("bands", ["3,2,1", "3; 2; 1", [3, 2, 1], ["3", "2", "1"]])
+def test_bands_keep_the_users_order_however_they_are_written(segment, engine, chosen, bands):
+    assert request_of(segment, engine, BANDS=bands, **chosen).bands == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [
+        ("3,2,9", "band 9 is chosen but"),
+        ([0], "band 0 is chosen but"),
+        ("1,2", "2 bands are chosen (1, 2) but 3 are needed"),
+        ([4, 3, 2, 1], "4 bands are chosen"),
+        ("r,g,b", '"r" is no whole number'),
+    ],
+)
+def test_bands_out_of_range_or_number_are_refused(segment, chosen, bands, said):
+    assert said in segment.refusal(BANDS=bands, **chosen)
+
+
 @pytest.mark.parametrize("name", ["seen-before", "seen-before.safetensors"])
 def test_a_bare_name_is_looked_up_in_the_model_store(segment, engine, chosen, name):
     stored = landscape.write_model(folders.model_store() / "seen-before.safetensors")
