@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 import time
 import uuid
 from pathlib import Path
@@ -23,7 +21,7 @@ from typing import Any, Sequence, TextIO
 from ..protocol.errors import EngineError
 from .failures import explain
 from .outputs import Outputs
-from .worker import execute, read_request, take_stdout
+from .worker import end_cleanly, execute, read_request, take_stdout
 
 PROGRESS_EVERY_S = 2.0
 
@@ -101,20 +99,12 @@ def _write(answer: TextIO, content: dict[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     arguments = _parser().parse_args(argv)
-    _end_cleanly()
+    end_cleanly()
     try:
         return int(arguments.function(arguments))
     except (Exception, KeyboardInterrupt) as error:
         _tell(explain(error), arguments.verbose)
         return 1
-
-
-def _end_cleanly() -> None:
-    """Batch systems, time limits and closed terminals end it as Ctrl-C does: without debris (nohup stays nohup)."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)
 
 
 def _tell(failure: EngineError, verbose: bool) -> None:

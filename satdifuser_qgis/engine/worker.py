@@ -12,6 +12,7 @@ import importlib
 import math
 import os
 import platform
+import signal
 import sys
 import threading
 import time
@@ -49,6 +50,7 @@ def main(request_path: str) -> int:
     stream.start_alive()
     reporter = EventReporter(stream, request_file.with_name(events.CANCEL_FILE))
     try:
+        end_cleanly()
         result = execute(read_request(request_file), reporter, outputs)
         stream.stop_alive()
         stream.send("finished", outputs=result.outputs, values=result.values)
@@ -64,6 +66,14 @@ def main(request_path: str) -> int:
             detail=failure.detail[-LONGEST_TEXT:],
         )
         return 1
+
+
+def end_cleanly() -> None:
+    """Batch systems, time limits and closed terminals end it as Ctrl-C does: without debris (nohup stays nohup)."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
 
 
 def read_request(path: Path) -> Any:

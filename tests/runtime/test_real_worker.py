@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from satdifuser_qgis.protocol.codec import dump_request
 from satdifuser_qgis.protocol.doctor import DoctorRequest
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.events import decode
 from satdifuser_qgis.runtime.process import run
 
 from .conftest import assert_clean, gone
@@ -108,6 +110,25 @@ def test_a_worker_deaf_to_cancel_is_ended_with_its_children(request_for, feedbac
     took = cancelled_after(feedback, lambda: pids.exists() and pids.read_text(), request_for("deaf"), played)
     assert took < 5.0
     assert all(gone(int(pid), within_s=1.0) for pid in pids.read_text().split())
+    assert_clean(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_worker_that_is_asked_to_end_clears_up_and_says_so(request_for, played, tmp_path, name):
+    folder = tmp_path / "ab12"
+    folder.mkdir()
+    (folder / "request.json").write_text(dump_request(request_for("without_checks")), encoding="utf-8")
+    command = [str(played.python), "-I", "-u", str(played.bootstrap), str(folder / "request.json")]
+    ears = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **ears) as worker:
+        while b'"progress"' not in worker.stdout.readline():
+            assert worker.poll() is None
+        assert any("part-ab12" in path for path in os.listdir(tmp_path / "outputs"))
+        worker.send_signal(getattr(signal, name))
+        last = decode(worker.stdout.readlines()[-1], "ab12")
+    assert (last["event"], last["code"], last["message"]) == ("failed", "cancelled", "Cancelled.")
+    assert worker.returncode == 1
     assert_clean(tmp_path)
 
 

@@ -58,6 +58,11 @@ def cooperative(request, reporter):
         time.sleep(0.01)
 
 
+def without_checks(request, reporter):
+    while True:
+        time.sleep(0.01)
+
+
 def deaf(request, reporter):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
