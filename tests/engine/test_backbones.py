@@ -116,7 +116,6 @@ def test_an_unknown_name_says_what_there_is() -> None:
         ("satdifuser.json", {"format": 2}, "format 2"),
         ("satdifuser.json", {"gsd_m": "ten"}, "do not describe one"),
         ("satdifuser.json", {"default_times": [1000]}, "run from 0 to 999"),
-        ("scheduler/scheduler_config.json", {"trained_betas": "odd"}, "do not describe one"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_refused(
@@ -128,6 +127,32 @@ def test_a_folder_that_does_not_fit_is_refused(
     with pytest.raises(EngineError, match=words) as caught:
         load_backbone(str(folder), CPU)
     assert caught.value.code == "bad_model"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"trained_betas": []}, r"trained_betas \[\], which is not a list"),
+        ({"trained_betas": "odd"}, 'trained_betas "odd"'),
+        ({"trained_betas": [0.1, None]}, r"trained_betas\[1\] null, which is not a number from 0 to 1"),
+        ({"trained_betas": [0.1, float("nan"), 0.2]}, r"trained_betas\[1\] NaN"),
+        ({"trained_betas": [-0.5]}, r"trained_betas\[0\] -0.5"),
+        ({"trained_betas": [0.1, 0.1], "rescale_betas_zero_snr": True, "steps_offset": 2}, "steps_offset 2"),
+        ({"trained_betas": [0.1], "rescale_betas_zero_snr": True}, "rescale_betas_zero_snr true"),
+        ({"trained_betas": None, "beta_start": -1, "beta_schedule": "scaled_linear"}, "beta_start -1"),
+        ({"trained_betas": None, "beta_end": "high"}, 'beta_end "high"'),
+        ({"trained_betas": None, "num_train_timesteps": 0}, "num_train_timesteps 0"),
+        ({"trained_betas": None, "num_train_timesteps": 10**12}, "num_train_timesteps 1000000000000"),
+    ],
+)
+def test_a_broken_schedule_names_file_and_value(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    folder = pixel_backbone(tmp_path / "b")
+    file = folder / "scheduler" / "scheduler_config.json"
+    write(file, json.loads(file.read_text()) | change)
+    with pytest.raises(EngineError, match=words) as caught:
+        load_backbone(str(folder), CPU)
+    assert caught.value.code == "bad_model"
+    assert str(file) in caught.value.message
 
 
 @pytest.mark.parametrize("part", ["unet/config.json", "scheduler/scheduler_config.json", "satdifuser.json"])

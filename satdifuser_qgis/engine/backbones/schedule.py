@@ -14,6 +14,9 @@ from torch import Tensor
 from ...protocol.errors import EngineError
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
+# Far more times than any model has; a damaged number must not fill the memory.
+_LONGEST = 100_000
+_REMEDY = "Copy the model's whole folder again."
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,7 @@ def read_schedule(folder: Path) -> Schedule:
     """The schedule in ``folder/scheduler_config.json``. Raises EngineError("bad_model")."""
     path = folder / "scheduler_config.json"
     if not path.is_file():
-        raise EngineError(
-            "bad_model", f"The backbone has no scheduler: {path} is missing.", "Copy the model's whole folder."
-        )
+        raise EngineError("bad_model", f"The backbone has no scheduler: {path} is missing.", _REMEDY)
     config = json.loads(path.read_text(encoding="utf-8"))
     prediction = str(config.get("prediction_type", "epsilon"))
     if prediction not in PREDICTIONS:
@@ -78,16 +79,18 @@ def read_schedule(folder: Path) -> Schedule:
             "Use a backbone that predicts one of these.",
         )
     alphas = torch.cumprod(1.0 - _betas(config, path), 0)
-    return Schedule(alphas, prediction, int(config.get("steps_offset", 0)))
+    if not alphas.isfinite().all():
+        raise _broken(path, "rescale_betas_zero_snr", True, "possible with betas that hardly differ")
+    return Schedule(alphas, prediction, int(_number(config, "steps_offset", 0, len(alphas) - 1, path)))
 
 
 def _betas(config: dict[str, Any], path: Path) -> Tensor:
-    """Noise added per step, (times,) float64, by diffusers' names of the families."""
-    count = int(config.get("num_train_timesteps", 1000))
-    low, high = float(config.get("beta_start", 0.0001)), float(config.get("beta_end", 0.02))
+    """Noise added per step, (times,) float64, by diffusers' names of the families. Raises EngineError("bad_model")."""
+    count = int(_number(config, "num_train_timesteps", 1000, _LONGEST, path, least=1))
+    low, high = _number(config, "beta_start", 0.0001, 1, path), _number(config, "beta_end", 0.02, 1, path)
     family = str(config.get("beta_schedule", "linear"))
     if config.get("trained_betas") is not None:
-        betas = torch.tensor(config["trained_betas"], dtype=torch.float64)
+        betas = torch.tensor(_listed(config["trained_betas"], path), dtype=torch.float64)
     elif family == "linear":
         betas = torch.linspace(low, high, count, dtype=torch.float64)
     elif family == "scaled_linear":
@@ -103,6 +106,26 @@ def _betas(config: dict[str, Any], path: Path) -> Tensor:
             "Known are linear, scaled_linear, squaredcos_cap_v2 and trained_betas.",
         )
     return _without_last_signal(betas) if config.get("rescale_betas_zero_snr") else betas
+
+
+def _listed(betas: Any, path: Path) -> list[float]:
+    """Betas written out one by one. Raises EngineError("bad_model") that names the first that is none."""
+    if not isinstance(betas, list) or not betas:
+        raise _broken(path, "trained_betas", betas, "a list of numbers from 0 to 1")
+    named = {f"trained_betas[{place}]": beta for place, beta in enumerate(betas)}
+    return [_number(named, key, 0, 1, path) for key in named]
+
+
+def _number(config: dict[str, Any], key: str, default: float, most: float, path: Path, least: float = 0) -> float:
+    """A number from ``least`` to ``most``. Raises EngineError("bad_model") that names file, key and value."""
+    value = config.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise _broken(path, key, value, f"a number from {least:g} to {most:g}")
+    return value
+
+
+def _broken(path: Path, key: str, value: Any, wanted: str) -> EngineError:
+    return EngineError("bad_model", f"{path} says {key} {json.dumps(value)[:80]}, which is not {wanted}.", _REMEDY)
 
 
 def _without_last_signal(betas: Tensor) -> Tensor:
