@@ -147,7 +147,9 @@ class Backbone:
         """
         times = times.to(x.device, torch.float32).expand(len(x))
         if self.prompt is None:
-            return self.network(x, times, return_dict=False)[0]
+            # Our pixel networks take the pixel size where others take a class; 0 is what they saw for "unknown".
+            sized = self.network.config.get("class_embed_type") == "timestep"
+            return self.network(x, times, torch.zeros_like(times) if sized else None, return_dict=False)[0]
         text = (self.prompt if prompt is None else prompt.to(x)).expand(len(x), -1, -1)
         labels = None if self.metadata is None else self._labels(metadata, len(x))
         return self.network(x, times, encoder_hidden_states=text, class_labels=labels, return_dict=False)[0]

@@ -76,8 +76,16 @@ def network_class(config: dict[str, Any], where: Path) -> Any:
 
 
 def build_network(config: dict[str, Any], weights: dict[str, Tensor], where: Path) -> Any:
-    """The U-Net of a config, with exactly these weights. Raises EngineError("bad_model")."""
-    if config.get("class_embed_type") or config.get("num_class_embeds") or config.get("addition_embed_type"):
+    """The U-Net of a config, with exactly these weights. Raises EngineError("bad_model").
+
+    Of class labels only the pixel size of a pixel-space network is known ("timestep", metres times 1000).
+    """
+    sized = config.get("class_embed_type") == "timestep" and network_class(config, where) is UNet2DModel
+    if (
+        (config.get("class_embed_type") and not sized)
+        or config.get("num_class_embeds")
+        or config.get("addition_embed_type")
+    ):
         raise EngineError(
             "bad_model",
             f"The network in {where} wants class labels or other additions beside the image.",
