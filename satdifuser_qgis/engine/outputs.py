@@ -8,22 +8,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional, Type
 
+from ..protocol import folders
+
 
 class Outputs:
     """The files that one run writes.
 
     ``part(target)`` gives the name to write to, ``<stem>.part-<run id><suffix>`` in the target's folder.
-    `commit` renames all of them; leaving the ``with`` block without it removes them.
+    `commit` renames all of them; leaving the ``with`` block without it removes them, and the folders made for them.
     """
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self._parts: dict[Path, Path] = {}
+        self._made: list[Path] = []
 
     def part(self, target: str | os.PathLike[str]) -> Path:
         """Where to write what shall become ``target``. Its folder is made."""
         target = Path(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make(target.parent)
         part = target.with_name(f"{self._stem(target)}{target.suffix}")
         self._parts[target] = part
         return part
@@ -31,7 +34,7 @@ class Outputs:
     def scratch(self, target: str | os.PathLike[str], suffix: str) -> Path:
         """A name beside ``target`` for a file that is needed only while working; never renamed."""
         target = Path(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make(target.parent)
         path = target.with_name(f"{self._stem(target)}-work{suffix}")
         self._parts.setdefault(path, path)
         return path
@@ -58,6 +61,12 @@ class Outputs:
             for path in part.parent.glob(f"{escape(stem)}*"):
                 path.unlink(missing_ok=True)
         self._parts.clear()
+        folders.remove_empty(self._made)
+
+    def _make(self, folder: Path) -> None:
+        # what is made later may lie in what was made before, and must be empty first
+        self._made = [*folders.missing(folder), *self._made]
+        folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def _mark(self) -> str:

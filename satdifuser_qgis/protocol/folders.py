@@ -1,4 +1,4 @@
-"""The folders that the plugin owns: model store, feature cache, runs and logs; and what ships with it or lies in them.
+"""The folders that the plugin owns: model store, runs and logs; and what ships with it or lies in them.
 
 All per-user folders move together with the environment variable SATDIFUSER_HOME.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from configparser import ConfigParser
+from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
-from typing import List, Optional
+from typing import Iterable, List, Optional
 
 HOME_VARIABLE = "SATDIFUSER_HOME"
 MODEL_SUFFIX = ".safetensors"
@@ -34,11 +36,6 @@ def home() -> Path:
 def model_store() -> Path:
     """Where trained models are kept, one ``.safetensors`` each."""
     return home() / "models"
-
-
-def cache() -> Path:
-    """Where resumable work and features are kept; may be deleted at any time."""
-    return home() / "cache"
 
 
 def runs() -> Path:
@@ -95,6 +92,18 @@ def without_user(text: str) -> str:
     """The text with the user's folder as ``~``: names of people do not belong into a report."""
     user = str(Path.home())
     return text.replace(user, "~") if len(user) > 1 else text
+
+
+def missing(folder: Path) -> List[Path]:
+    """``folder`` and those around it that do not exist, the innermost first."""
+    return list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
+
+
+def remove_empty(made: Iterable[Path]) -> None:
+    """Removes the folders of which nothing is in use, in the order given: the innermost comes first."""
+    for folder in made:
+        with suppress(OSError):  # it holds something, or was never made
+            folder.rmdir()
 
 
 def unused(folder: Path, stem: str, suffix: str) -> Path:

@@ -22,13 +22,15 @@ _RUNNING = "running"
 class RunFolder:
     """A new folder under `folders.runs`, with the request written; the oldest runs beyond twenty are removed.
 
-    Used as a context manager: the log is closed at the end, and the folder may be removed by later runs.
+    Used as a context manager: at the end the log is closed, folders that were made for outputs and hold none are
+    removed, and the run's own may be removed by later runs.
     """
 
     def __init__(self, request: Any) -> None:
         self.run_id = uuid.uuid4().hex[:8]
         self.path = folders.runs() / self.run_id
         self.path.mkdir(parents=True)
+        self._not_there = [folder for place in _places(request) for folder in folders.missing(place)]
         (self.path / _RUNNING).touch()
         self.request_file = self.path / "request.json"
         self.request_file.write_text(codec.dump_request(request), encoding="utf-8")
@@ -46,6 +48,7 @@ class RunFolder:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.log.close()
+        folders.remove_empty(sorted(self._not_there, key=lambda folder: len(folder.parts), reverse=True))
         (self.path / _RUNNING).unlink()
 
 
@@ -102,10 +105,9 @@ def clear_parts(request: Any, run_id: str, attempts: int = 5) -> List[Path]:
 
 
 def _places(request: Any) -> Iterable[Path]:
-    """Folders in which the run may have written: those of its targets, and the model store."""
+    """Folders in which the run may write: those of its targets, and the model store."""
     targets = (getattr(request, name) for name in request.OUTPUTS)
-    places = {Path(target).parent for target in targets if target}
-    return sorted(folder for folder in (*places, folders.model_store()) if folder.is_dir())
+    return sorted({folders.model_store(), *(Path(target).parent for target in targets if target)})
 
 
 def _removed(path: Path) -> bool:

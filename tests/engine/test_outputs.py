@@ -51,3 +51,25 @@ def test_an_error_leaves_the_old_file_as_it_was(tmp_path):
     with pytest.raises(RuntimeError):
         work()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_folders_made_for_outputs_go_with_them(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with Outputs("ab12") as outputs:
+        outputs.part(tmp_path / "new" / "er" / "map.tif").write_text("half")
+        outputs.scratch(tmp_path / "new" / "other" / "map.tif", ".tmp")
+        outputs.part(tmp_path / "new" / "er" / "deep" / "map.gpkg")
+        outputs.part(tmp_path / "mine" / "map.tif")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_made_folder_that_holds_something_stays(tmp_path):
+    with Outputs("ab12") as outputs:
+        outputs.part(tmp_path / "new" / "map.tif").write_text("map")
+        outputs.part(tmp_path / "failed" / "map.gpkg")
+        (tmp_path / "failed" / "notes.txt").write_text("of the user")
+        outputs.commit()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.t*")) == [
+        "failed/notes.txt",
+        "new/map.tif",
+    ]

@@ -41,7 +41,7 @@ def test_colours_are_distinct_and_go_round():
 
 def test_all_folders_move_together(monkeypatch, tmp_path):
     monkeypatch.setenv("SATDIFUSER_HOME", str(tmp_path))
-    for folder in (folders.model_store(), folders.cache(), folders.runs(), folders.environment()):
+    for folder in (folders.model_store(), folders.runs(), folders.environment()):
         assert folder.parent == tmp_path
     monkeypatch.delenv("SATDIFUSER_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_every_failure_has_a_code_a_sentence_and_leaves_nothing(
     assert failure.remedy
     assert "Traceback" not in str(failure)
     assert_clean(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["bug", "killed"])
+def test_a_folder_made_for_an_output_goes_with_it(request_for, feedback, played, tmp_path, task):
+    request = replace(request_for(task), output=str(tmp_path / "outputs" / "new" / "er" / "map.tif"))
+    with pytest.raises(EngineError):
+        run(request, feedback, played)
+    assert_clean(tmp_path)
+    assert not (tmp_path / "home" / "models").exists()
 
 
 def test_traceback_is_in_the_log(request_for, feedback, played, tmp_path):
