@@ -77,10 +77,10 @@ class TrainSegmentationRequest:
         check_choice("fusion", self.fusion, FUSION)
         check_choice("head", self.head, HEAD)
         check_choice("extraction", self.extraction, EXTRACTION)
-        if EXTRACTION[self.extraction] == "clean":
+        if EXTRACTION[self.extraction] == "clean" and (self.timesteps or self.published):
             raise ValueError(
-                f"extraction {self.extraction} (clean) needs a backbone that was distilled for it, and none is shipped "
-                "yet; choose automatic, noised or inversion"
+                f"extraction {self.extraction} (clean) reads the image once, without noise, so it takes no timesteps "
+                f"(they are {self.timesteps}) and nothing published; leave them out, or choose extraction 1 (noised)"
             )
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed} but must be from 0 to 2^63 - 1")

@@ -117,7 +117,7 @@ def test_unknown_streams_and_times_are_refused(backbone: Backbone) -> None:
     with pytest.raises(ValueError, match="0 to 999"):
         Recipe(times=(-1,))
     with pytest.raises(ValueError, match="one of noised"):
-        Recipe(mode="clean")
+        Recipe(mode="cleanest")
 
 
 def test_a_recipe_survives_json() -> None:

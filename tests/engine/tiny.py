@@ -12,24 +12,14 @@ from safetensors.torch import save_file
 BETAS = torch.linspace(0.0001, 0.02, 1000).tolist()
 
 
-def pixel_backbone(folder: Path, prediction: str = "v_prediction", unshuffle: int = 2, attention: bool = True) -> Path:
-    """A folder with a pixel-space network of two levels, stored in half precision."""
+def pixel_backbone(
+    folder: Path, prediction: str = "v_prediction", unshuffle: int = 2, attention: bool = True, clean: bool = False
+) -> Path:
+    """A folder with a pixel-space network of two levels, stored in half precision; ``clean`` adds the second one."""
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    network = UNet2DModel(
-        in_channels=3 * unshuffle**2,
-        out_channels=3 * unshuffle**2,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        norm_num_groups=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D" if attention else "DownBlock2D"),
-        up_block_types=("AttnUpBlock2D" if attention else "UpBlock2D", "UpBlock2D"),
-        attention_head_dim=8,
-    )
-    unet = folder / "unet"
-    unet.mkdir(parents=True)
-    network.save_config(unet)
-    save_file({k: v.half() for k, v in network.state_dict().items()}, unet / "diffusion_pytorch_model.safetensors")
+    _write_network(folder / "unet", 0, unshuffle, attention)
+    if clean:
+        _write_network(folder / "clean", 1, unshuffle, attention)
     (folder / "scheduler").mkdir()
     write(folder / "scheduler" / "scheduler_config.json", {"trained_betas": BETAS, "prediction_type": prediction})
     write(
@@ -48,6 +38,23 @@ def pixel_backbone(folder: Path, prediction: str = "v_prediction", unshuffle: in
         },
     )
     return folder
+
+
+def _write_network(folder: Path, seed: int, unshuffle: int, attention: bool) -> None:
+    torch.manual_seed(seed)
+    network = UNet2DModel(
+        in_channels=3 * unshuffle**2,
+        out_channels=3 * unshuffle**2,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D" if attention else "DownBlock2D"),
+        up_block_types=("AttnUpBlock2D" if attention else "UpBlock2D", "UpBlock2D"),
+        attention_head_dim=8,
+    )
+    folder.mkdir(parents=True)
+    network.save_config(folder)
+    save_file({k: v.half() for k, v in network.state_dict().items()}, folder / "diffusion_pytorch_model.safetensors")
 
 
 def write(path: Path, value: object) -> None:

@@ -64,8 +64,9 @@ def test_a_time_beyond_the_model_is_refused(train, chosen):
     assert "0 to 999" in train.refusal(TIMESTEPS="1, 1000", **chosen)
 
 
-def test_an_extraction_that_no_backbone_offers_yet_is_refused_before_computing(train, chosen):
-    assert "choose automatic" in train.refusal(EXTRACTION=3, **chosen)
+def test_clean_extraction_takes_no_times(train, engine, chosen):
+    assert "takes no timesteps" in train.refusal(EXTRACTION=3, TIMESTEPS="1, 101", **chosen)
+    assert request_of(train, engine, EXTRACTION=3, **chosen).extraction == 3
 
 
 @pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "DEVICE"])

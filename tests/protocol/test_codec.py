@@ -143,7 +143,7 @@ def test_extent_and_bands_keep_their_order(bands):
         (TrainSegmentationRequest, TRAIN, {"fusion": 4}, "fusion is 4"),
         (TrainSegmentationRequest, TRAIN, {"head": -1}, "head is -1"),
         (TrainSegmentationRequest, TRAIN, {"extraction": 4}, "extraction is 4"),
-        (TrainSegmentationRequest, TRAIN, {"extraction": 3}, "choose automatic"),
+        (TrainSegmentationRequest, TRAIN, {"extraction": 3, "timesteps": (1,)}, "takes no timesteps"),
     ],
 )
 def test_values_out_of_range_are_told_with_their_limit(kind, base, change, said):

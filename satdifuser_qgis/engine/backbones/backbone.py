@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...protocol.errors import EngineError
 from .card import Card
 from .codecs import PixelCodec, VaeCodec
 from .metadata import MetadataEmbedding
@@ -22,10 +23,11 @@ PUBLISHED_TIMES = (21, 61, 161)
 
 
 class Backbone:
-    """A frozen diffusion model on one device, float32.
+    """A diffusion model on one device, float32; frozen, unless `learn` says otherwise.
 
     Images are (B,3,H,W) in [-1,1]; their sides must be multiples of ``size_multiple``. Times are model times.
-    ``prompt`` is (1,L,C), encoded once, or None where the network takes no text.
+    ``prompt`` is (1,L,C), encoded once, or None where the network takes no text. ``load_clean`` reads the twin whose
+    network was distilled for images without noise.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Backbone:
         prompt: Tensor | None = None,
         metadata: MetadataEmbedding | None = None,
         weight_files: Sequence[Path] = (),
+        load_clean: Callable[[], Backbone] | None = None,
     ) -> None:
         self.device = device
         self.network: Any = network.to(device).eval().requires_grad_(False)
@@ -47,6 +50,7 @@ class Backbone:
         self.prompt = None if prompt is None else prompt.to(device, torch.float32)
         self.metadata = None if metadata is None else metadata.to(device).eval().requires_grad_(False)
         self._weight_files = tuple(weight_files)
+        self._load_clean = load_clean
         if self.metadata is not None:
             # The U-Net adds class embeddings to the time embedding as they are: the place where metadata belong.
             network.class_embedding = nn.Identity()
@@ -107,6 +111,25 @@ class Backbone:
         return self.card.default_times or PUBLISHED_TIMES
 
     @property
+    def default_extraction(self) -> str:
+        """What automatic extraction takes: "noised", "inversion" or "clean"."""
+        return self.card.default_extraction
+
+    @cached_property
+    def clean(self) -> Backbone:
+        """The same with the network for clean images, which gives its features at time 0 in one pass.
+
+        It is read at the first use. Raises EngineError("bad_model") where there is none.
+        """
+        if self._load_clean is None:
+            raise EngineError(
+                "bad_model",
+                f'The backbone "{self.name}" has no network for clean images (no folder "clean" beside "unet").',
+                "Choose noised extraction, or a backbone that was distilled for clean images.",
+            )
+        return self._load_clean()
+
+    @property
     def has_metadata(self) -> bool:
         """Whether it was trained with DiffusionSat's seven numbers."""
         return self.metadata is not None
@@ -138,7 +161,10 @@ class Backbone:
         """(B,3,H,W) in [-1,1] → the network's input (B,c,h,w); ``noise`` asks for a sample, for comparisons only."""
         return self.codec.encode(images.to(self.device), noise)
 
-    @torch.no_grad()
+    def learn(self, wanted: bool) -> None:
+        """Whether features and outputs carry gradients of the network's weights."""
+        self.network.requires_grad_(wanted)
+
     def denoise(self, x: Tensor, times: Tensor, metadata: Tensor | None = None, prompt: Tensor | None = None) -> Tensor:
         """The network's raw output for x (B,c,h,w) at times (B,), shaped as x.
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...protocol.choices import EXTRACTION
 from ...protocol.errors import EngineError
 
 FILE = "satdifuser.json"
@@ -18,7 +19,7 @@ class Card:
     gsd_m: pixel sizes it was trained on, (low, high) in metres, or None. default_times: model times, ascending.
     default_streams: module paths, empty for the rule of its kind. scaling: per band, the raw values that became
     -1 and 1 in training. prompt: the text that a latent model is asked with. unshuffle: of pixel-space models,
-    how many image pixels a side become channels.
+    how many image pixels a side become channels. default_extraction: what automatic extraction takes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Card:
     default_streams: tuple[str, ...] = ()
     scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     prompt: str = "A satellite image"
+    default_extraction: str = "noised"
 
 
 def read_card(folder: Path, space: str) -> Card:
@@ -48,6 +50,9 @@ def read_card(folder: Path, space: str) -> Card:
     times = tuple(sorted(int(time) for time in data.get("default_times", ())))
     if any(not 0 <= time < 1000 for time in times):
         raise ValueError(f"default_times are {times} but model times run from 0 to 999")
+    extraction = str(data.get("default_extraction", Card.default_extraction))
+    if extraction not in EXTRACTION[1:]:
+        raise ValueError(f'default_extraction is "{extraction}" but must be one of {", ".join(EXTRACTION[1:])}')
     low_high = data.get("scaling")
     gsd = data.get("gsd_m")
     return Card(
@@ -60,6 +65,7 @@ def read_card(folder: Path, space: str) -> Card:
         default_streams=tuple(data.get("default_streams", ())),
         scaling=(tuple(low_high["low"]), tuple(low_high["high"])) if low_high else None,
         prompt=str(data.get("prompt", Card.prompt)),
+        default_extraction=extraction,
     )
 
 

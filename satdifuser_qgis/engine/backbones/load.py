@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,14 +12,16 @@ import torch
 from ...protocol.errors import EngineError
 from ...protocol.folders import shipped_models
 from .backbone import Backbone
-from .card import read_card
+from .card import Card, read_card
 from .codecs import PixelCodec, VaeCodec
 from .metadata import PREFIX, metadata_from_weights
 from .prompt import find_prompt
-from .schedule import read_schedule
+from .schedule import Schedule, read_schedule
 from .weights import NETWORKS, build_network, build_vae, network_class, read_config, read_weights, weight_files
 
 EMBEDDED = "compact-s2-rgb"
+# The subfolder of a pixel-space model with a network distilled to see the image itself, without noise.
+CLEAN = "clean"
 
 
 def load_backbone(ref: str, device: torch.device) -> Backbone:
@@ -26,17 +30,23 @@ def load_backbone(ref: str, device: torch.device) -> Backbone:
     Folders are diffusers': ``unet`` and ``scheduler``, and ``vae`` for latent models. DiffusionSat's are searched
     for ``resolution*`` and ``checkpoint-*/unet``; its metadata networks are kept.
     """
-    try:
+    with _said_of(ref or EMBEDDED):
         folder, unet = find_folder(ref)
         config = read_config(unet)
         load = _load_pixel if network_class(config, unet) is NETWORKS["UNet2DModel"] else _load_latent
         return load(folder, unet, device)
+
+
+@contextmanager
+def _said_of(ref: str) -> Iterator[None]:
+    """Turns what JSON files that are none, or hold values that cannot be, raise into EngineError("bad_model")."""
+    try:
+        yield
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        # no JSON, or values that no field of them may have
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(
             "bad_model",
-            f"The JSON files of the backbone {ref or EMBEDDED} do not describe one: {first.rstrip('.')}.",
+            f"The JSON files of the backbone {ref} do not describe one: {first.rstrip('.')}.",
             "Take the backbone's folder as it was published.",
         ) from error
 
@@ -80,7 +90,22 @@ def _number(path: Path) -> int:
 
 
 def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
-    card = read_card(folder, "pixel")
+    card, schedule, clean = read_card(folder, "pixel"), read_schedule(folder / "scheduler"), folder / CLEAN
+
+    def load_clean() -> Backbone:
+        with _said_of(str(clean)):
+            return _pixel_backbone(clean, card, schedule, device)
+
+    return _pixel_backbone(unet, card, schedule, device, load_clean if (clean / "config.json").is_file() else None)
+
+
+def _pixel_backbone(
+    unet: Path,
+    card: Card,
+    schedule: Schedule,
+    device: torch.device,
+    load_clean: Callable[[], Backbone] | None = None,
+) -> Backbone:
     files = weight_files(unet)
     network = build_network(read_config(unet), read_weights(files), unet)
     codec = PixelCodec(card.unshuffle)
@@ -91,7 +116,7 @@ def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
             f"{card.unshuffle} has {codec.channels}.",
             'Set "unshuffle" in satdifuser.json to the value it was trained with.',
         )
-    return Backbone(network, codec, read_schedule(folder / "scheduler"), card, device, weight_files=files)
+    return Backbone(network, codec, schedule, card, device, weight_files=files, load_clean=load_clean)
 
 
 def _load_latent(folder: Path, unet: Path, device: torch.device) -> Backbone:

@@ -20,7 +20,7 @@ def tap(
     """Runs ``call`` and keeps the outputs of the named modules of ``network``.
 
     names: module paths. last: the one of them that runs last; the network is left there and its own output is
-    None. Returns (what ``call`` returned, name → (B,C,h,w) detached, in order of execution).
+    None. Returns (what ``call`` returned, name → (B,C,h,w), in order of execution).
     Tokens (B,L,C) become maps by the height and width that entered the transformer around them, never by √L.
     """
     kept: dict[str, Tensor] = {}
@@ -72,8 +72,8 @@ def _as_map(output: Any, grid: tuple[int, int] | None) -> Tensor:
     if isinstance(output, (tuple, list)):
         output = output[0]
     if isinstance(output, Tensor) and output.ndim == 4:
-        return output.detach()
+        return output
     if isinstance(output, Tensor) and output.ndim == 3 and grid is not None:
         batch, _, channels = output.shape
-        return output.detach().transpose(1, 2).reshape(batch, channels, *grid)
+        return output.transpose(1, 2).reshape(batch, channels, *grid)
     raise ValueError("the module puts out neither a map nor the tokens of one")

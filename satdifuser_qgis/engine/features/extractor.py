@@ -16,7 +16,7 @@ from ..backbones.taps import tap
 from .batching import Batches
 from .chain import Call, plan, plan_published, walk
 from .noise import position_noise
-from .recipe import Recipe
+from .recipe import CLEAN_TIMES, Recipe
 
 
 class Extractor:
@@ -25,10 +25,12 @@ class Extractor:
     ``scales`` says what comes out: per scale a tensor (B, T, sum of channels, h, w), largest maps first, times
     ascending, channels in the order of ``Scale.streams``. A tile's features depend on its pixels, its position
     and the recipe alone. ``recipe`` has its defaults filled in. batch: network calls hold at most this many
-    (tile, time) pairs; 0 tries all at once and halves when memory ends.
+    (tile, time) pairs; 0 tries all at once and halves when memory ends. ``backbone`` is the one that is read: of the
+    one given, in clean extraction, its clean twin. Features carry gradients where that one learns.
     """
 
     def __init__(self, backbone: Backbone, recipe: Recipe, device: torch.device, batch: int = 0) -> None:
+        backbone = backbone.clean if recipe.mode == "clean" else backbone
         self.backbone, self.device = backbone, device
         self.recipe = _complete(recipe, backbone)
         streams = _chosen(backbone, self.recipe.streams)
@@ -39,7 +41,6 @@ class Extractor:
         self._batches = Batches(batch)
         self._calls = _plan(backbone, self.recipe) if self.recipe.mode == "inversion" else []
 
-    @torch.no_grad()
     def __call__(
         self, images: Tensor, positions: Sequence[tuple[int, int]], metadata: Tensor | None = None
     ) -> list[Tensor]:
@@ -55,7 +56,7 @@ class Extractor:
         latents = self._latents(pad_to_multiple(images, self.backbone.size_multiple), positions)
         numbers = self._numbers(metadata, len(images))
         pyramid: list[Tensor] = []
-        read = self._read_chain if self.recipe.mode == "inversion" else self._read_noised
+        read = self._read_chain if self.recipe.mode == "inversion" else self._read_pairs
         read(latents, positions, numbers, pyramid)
         return [
             maps[..., : math.ceil(height / scale.stride), : math.ceil(width / scale.stride)]
@@ -94,26 +95,33 @@ class Extractor:
             )
         return normalise_metadata(natural).to(self.device)
 
-    def _read_noised(
+    def _read_pairs(
         self, latents: Tensor, positions: Sequence[tuple[int, int]], numbers: Tensor | None, pyramid: list[Tensor]
     ) -> None:
         """All (tile, time) pairs are independent, so that they share batches and the network's end is never run."""
         times = self.recipe.times
         tiles = torch.arange(len(latents)).repeat_interleave(len(times))
         moments = torch.tensor(times).repeat(len(latents))
-        alphas = self.backbone.schedule.alpha_bars(moments)
-        signal, spread = (v.sqrt().float().to(self.device).view(-1, 1, 1, 1) for v in (alphas, 1.0 - alphas))
 
         def work(part: slice) -> None:
-            pairs = list(zip(tiles[part].tolist(), moments[part].tolist()))
-            noise = torch.cat([self._noise(latents.shape[1:], [positions[b]], [t])[0] for b, t in pairs])
             chosen = tiles[part].to(self.device)
-            x = signal[part] * latents[chosen] + spread[part] * noise
+            x = self._noised(latents[chosen], [positions[tile] for tile in tiles[part].tolist()], moments[part])
             own = None if numbers is None else numbers[chosen]
             _, maps = self._tap(x, moments[part], own, self._last)
-            self._store(pyramid, maps, len(latents), tiles[part], [times.index(t) for _, t in pairs])
+            columns = [times.index(time) for time in moments[part].tolist()]
+            self._store(pyramid, maps, len(latents), tiles[part], columns)
 
         self._batches.run(len(tiles), work)
+
+    def _noised(self, latents: Tensor, positions: Sequence[tuple[int, int]], moments: Tensor) -> Tensor:
+        """Each of (P,c,h,w) brought to its model time (P,) by the noise of its place; in clean extraction as it is."""
+        if self.recipe.mode == "clean":
+            return latents
+        alphas = self.backbone.schedule.alpha_bars(moments)
+        signal, spread = (v.sqrt().float().to(self.device).view(-1, 1, 1, 1) for v in (alphas, 1.0 - alphas))
+        pairs = zip(positions, moments.tolist())
+        noise = torch.cat([self._noise(latents.shape[1:], [position], [time])[0] for position, time in pairs])
+        return signal * latents + spread * noise
 
     def _read_chain(
         self, latents: Tensor, _positions: Sequence[tuple[int, int]], numbers: Tensor | None, pyramid: list[Tensor]
@@ -168,8 +176,9 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 
 
 def _complete(recipe: Recipe, backbone: Backbone) -> Recipe:
+    usual = CLEAN_TIMES if recipe.mode == "clean" else backbone.default_times
     filled = Recipe(
-        recipe.times or backbone.default_times,
+        recipe.times or usual,
         recipe.streams or backbone.default_streams,
         recipe.mode,
         recipe.published,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ...protocol.choices import METADATA
 
-MODES = ("noised", "inversion")
+MODES = ("noised", "inversion", "clean")
+
+CLEAN_TIMES = (0,)
 
 
 @dataclass(frozen=True)
@@ -14,9 +16,9 @@ class Recipe:
     """Which features to take. Empty ``times`` or ``streams`` mean the backbone's own.
 
     times: model times, ascending. mode: "noised" adds noise to each time independently; "inversion" walks there
-    by the network's own predictions, over a grid of ``steps`` times. metadata: of backbones that know it, leave the
-    numbers out, give zeros, or the image's own. published: read predictions, choose times and sample latents
-    as SatDiFuser's published code does.
+    by the network's own predictions, over a grid of ``steps`` times; "clean" shows the image itself, once, at time 0,
+    to a network that was distilled for it. metadata: of backbones that know it, leave the numbers out, give zeros, or
+    the image's own. published: read predictions, choose times and sample latents as SatDiFuser's published code does.
     """
 
     times: tuple[int, ...] = ()
@@ -34,6 +36,8 @@ class Recipe:
             raise ValueError(f'metadata is "{self.metadata}" but must be one of {", ".join(METADATA)}')
         if any(late <= early for early, late in zip(self.times, self.times[1:])):
             raise ValueError(f"times are {self.times} but must ascend, the least noise first")
+        if self.mode == "clean" and (self.published or self.times not in ((), CLEAN_TIMES)):
+            raise ValueError("clean extraction reads the image without noise: leave times and published out")
         lowest = -1 if self.published and self.mode == "inversion" else 0
         if any(not lowest <= time < 1000 for time in self.times):
             raise ValueError(f"times are {self.times} but model times run from {lowest} to 999")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...protocol.codec import from_plain
 from ...protocol.errors import EngineError
-from ..backbones import load_backbone
+from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor, Recipe
 from ..model_file import ModelHeader, read_model
@@ -43,13 +43,6 @@ class LandCoverModel:
         """Raises EngineError("bad_model") where the file, its backbone or their agreement is broken."""
         header, tensors = read_model(path)
         backbone = load_backbone(header.backbone.reference, device)
-        if backbone.digest != header.backbone.digest:
-            raise EngineError(
-                "bad_model",
-                f'The model "{header.name}" was trained on the backbone "{header.backbone.name}" in revision '
-                f"{header.backbone.revision}, but revision {backbone.revision} with other weights is installed.",
-                "Train the model again, or install that revision of the backbone.",
-            )
         try:
             recipe = from_plain(Recipe, header.features, "features")
             decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
@@ -61,7 +54,9 @@ class LandCoverModel:
                 "Use another copy of the file.",
                 str(error),
             ) from error
-        return cls(header, Extractor(backbone, recipe, device), decoder, device)
+        extractor = Extractor(backbone, recipe, device)
+        _check_digest(header, extractor.backbone)
+        return cls(header, extractor, decoder, device)
 
     @torch.inference_mode()
     def logits(self, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]], side: int) -> Tensor:
@@ -75,3 +70,13 @@ class LandCoverModel:
         spectral = tiles if self.header.spectral else None
         result = self.decoder(pyramid, tuple(tiles.shape[-2:]), spectral)
         return resize(result.float(), side).cpu()
+
+
+def _check_digest(header: ModelHeader, backbone: Backbone) -> None:
+    if backbone.digest != header.backbone.digest:
+        raise EngineError(
+            "bad_model",
+            f'The model "{header.name}" was trained on the backbone "{header.backbone.name}" in revision '
+            f"{header.backbone.revision}, but revision {backbone.revision} with other weights is installed.",
+            "Train the model again, or install that revision of the backbone.",
+        )

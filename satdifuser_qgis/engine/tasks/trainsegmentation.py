@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ...protocol.choices import FUSION, HEAD
+from ...protocol.choices import EXTRACTION, FUSION, HEAD
 from ...protocol.codec import to_plain
 from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
@@ -60,7 +60,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
         backbone = load_backbone(request.backbone, device)
-        extractor = Extractor(backbone, _recipe(request), device)
+        extractor = Extractor(backbone, _recipe(request, backbone), device)
         tile_px = TILE_PX[backbone.space]
         _tell_pixel_size(backbone, rasters[0], reporter)
         gsd = rasters[0].grid.gsd_m or 0.0
@@ -100,15 +100,23 @@ def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tup
     return [first, *(raster.choose_bands((), names, first) for raster in rasters[1:])]
 
 
-def _recipe(request: TrainSegmentationRequest) -> Recipe:
+def _recipe(request: TrainSegmentationRequest, backbone: Backbone) -> Recipe:
     return Recipe(
         times=tuple(sorted(request.timesteps)),
         streams=request.streams,
-        mode="inversion" if request.extraction == 2 else "noised",
+        mode=_mode(request, backbone),
         published=request.published,
         metadata=request.metadata,
         seed=request.seed,
     )
+
+
+def _mode(request: TrainSegmentationRequest, backbone: Backbone) -> str:
+    if request.extraction:
+        return EXTRACTION[request.extraction]
+    # Times are levels of noise: who names some does not want the clean image.
+    noise = backbone.default_extraction == "clean" and (request.timesteps or request.published)
+    return "noised" if noise else backbone.default_extraction
 
 
 def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, classes: int) -> DecoderConfig:
