@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from satdifuser_qgis.engine.backbones import Scale
 from satdifuser_qgis.engine.fusers import FUSERS, build_fuser
-from satdifuser_qgis.engine.fusers.bottleneck import norm_groups
+from satdifuser_qgis.engine.fusers.bottleneck import NormedConv
 
 SCALES = (Scale(2, ("a", "b"), (6, 4)), Scale(4, ("c",), (8,)), Scale(8, ("d", "e"), (8, 8)))
 KINDS = [("global", {}), ("localized", {}), ("mixture", {}), ("mixture", {"mode": "dense"}), ("global", {"blocks": 2})]
@@ -124,7 +124,7 @@ def test_balance_is_zero_for_even_use_and_grows_with_imbalance() -> None:
     ("channels", "limit", "groups"), [(96, 32, 32), (384, 32, 32), (24, 32, 24), (33, 32, 11), (16, 0, 4), (1, 0, 1)]
 )
 def test_groups_always_divide_the_channels(channels: int, limit: int, groups: int) -> None:
-    assert norm_groups(channels, limit) == groups
+    assert NormedConv(3, channels, 1, limit).norm.num_groups == groups
 
 
 def test_wrong_options_are_refused() -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from satdifuser_qgis.engine.heads import build_head
+from satdifuser_qgis.engine.heads.layers import head_norm
 from satdifuser_qgis.engine.heads.light import DEVIATION_GAIN, local_statistics
 
 STRIDES = (2, 4, 8)
@@ -106,3 +107,8 @@ def test_wrong_options_are_refused() -> None:
         build_head("upernet", 8, STRIDES, 2, rescales=(3, 1, 1))
     with pytest.raises(ValueError, match="norm"):
         build_head("upernet", 8, STRIDES, 2, norm="layer")
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(64, 8), (32, 8), (16, 4), (12, 3), (3, 1)])
+def test_no_group_of_a_norm_is_a_single_channel(channels: int, groups: int) -> None:
+    assert head_norm(channels).num_groups == groups

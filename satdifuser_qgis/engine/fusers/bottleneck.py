@@ -5,22 +5,20 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..norms import group_norm
 
-def norm_groups(channels: int, limit: int = 0) -> int:
-    """The largest number of groups, at most ``limit``, that divides the channels.
-
-    limit 0 chooses: at most 32, of at least 4 channels each. A group of one channel would wipe out a map's mean.
-    """
-    limit = limit or max(1, min(32, channels // 4))
-    return next(groups for groups in range(min(limit, channels), 0, -1) if channels % groups == 0)
+MOST = 32
 
 
 class NormedConv(nn.Conv2d):
-    """A convolution without bias, then GroupNorm; keeps height and width."""
+    """A convolution without bias, then GroupNorm; keeps height and width.
+
+    ``groups`` are a published model's; 0 chooses at most 32 of at least 4 channels each.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int) -> None:
         super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
-        self.norm = nn.GroupNorm(norm_groups(channels_out, groups), channels_out)
+        self.norm = group_norm(channels_out, groups, channels_each=1) if groups else group_norm(channels_out, MOST)
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:

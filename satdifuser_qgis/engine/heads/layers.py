@@ -1,11 +1,21 @@
-"""What heads are built from."""
+"""What heads share."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
+
+from ..norms import group_norm
+
+MOST = 8
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with at most 8 groups of at least 4 channels: one of a single channel would wipe out a map's mean."""
-    limit = max(1, min(8, channels // 4))
-    return nn.GroupNorm(next(groups for groups in range(limit, 0, -1) if channels % groups == 0), channels)
+def head_norm(channels: int) -> nn.GroupNorm:
+    """The heads' GroupNorm: at most 8 groups."""
+    return group_norm(channels, MOST)
+
+
+def given(side: Tensor | None, channels: int) -> Tensor:
+    """The side input. Raises ValueError where there is none for a head that was built with ``channels`` of it."""
+    if side is None:
+        raise ValueError(f"this head was built with {channels} side channels, but none came")
+    return side

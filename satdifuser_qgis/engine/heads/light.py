@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import group_norm
+from .layers import given, head_norm
 
 # Windows in pixels of local means and deviations beside the pixels: about Gaussians of sigma 1.5, 4 and 8.
 WINDOWS = (5, 13, 27)
@@ -52,8 +52,7 @@ class LightHead(nn.Module):
             raise ValueError("there are no maps to decide on")
         x = _resize(x, size)
         if self.side_channels:
-            if side is None:
-                raise ValueError(f"this head was built with {self.side_channels} side channels, but none came")
+            side = given(side, self.side_channels)
             x = torch.cat([x, side, *(part for window in WINDOWS for part in local_statistics(side, window))], dim=1)
         return self.classify(self.dropout(self.second(self.first(x))))
 
@@ -80,6 +79,6 @@ def _layer(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
     """Convolution, GroupNorm, SiLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False),
-        group_norm(channels_out),
+        head_norm(channels_out),
         nn.SiLU(inplace=True),
     )

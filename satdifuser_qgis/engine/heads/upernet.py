@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import group_norm
+from .layers import given, head_norm
 
 NORMS = ("group", "batch")
 
@@ -66,9 +66,7 @@ class UPerNetHead(nn.Module):
         finest = smooth[0].shape[-2:]
         x = self.fpn_bottleneck(torch.cat([smooth[0], *(self._resize(s, finest) for s in smooth[1:])], dim=1))
         if self.side_channels:
-            if side is None:
-                raise ValueError(f"this head was built with {self.side_channels} side channels, but none came")
-            x = self.side(torch.cat([self._resize(x, size), side], dim=1))
+            x = self.side(torch.cat([self._resize(x, size), given(side, self.side_channels)], dim=1))
         logits = self.conv_seg(self.dropout(x))
         return functional.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False)
 
@@ -108,7 +106,7 @@ def _rescale(width: int, factor: float, norm: str) -> nn.Module:
 
 
 def _norm(channels: int, norm: str) -> nn.Module:
-    return nn.BatchNorm2d(channels) if norm == "batch" else group_norm(channels)
+    return nn.BatchNorm2d(channels) if norm == "batch" else head_norm(channels)
 
 
 def _layer(channels_in: int, channels_out: int, kernel: int, norm: str) -> nn.Sequential:

@@ -15,9 +15,9 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from ..reporter import Reporter
-from ..vector.class_table import merge_classes
+from ..vector.class_table import UNLABELLED, merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
-from ..vector.labels import UNLABELLED, VectorLabels, burn, contested, crs_note, overlaps, read_vector_labels
+from ..vector.labels import VectorLabels, burn, contested, crs_note, overlaps, read_vector_labels
 
 _BLOCK = 2048
 Reader = Callable[[Window], NDArray[np.int16]]

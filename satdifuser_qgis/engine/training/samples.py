@@ -19,11 +19,11 @@ from ..raster.grid import Window
 from ..raster.normalise import Scaling
 from ..raster.read import Raster
 from ..reporter import Reporter
+from ..vector.class_table import UNLABELLED as UNLABELLED
 from .blocks import BlockId, BlockLattice
 
 # What the features of all training tiles may take, in bytes; beyond it a class-balanced choice of tiles is used.
 FEATURE_BUDGET = 2 * 2**30
-UNLABELLED = -1
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from ...protocol.errors import EngineError
 LARGEST_CODE = 65535
 # More different values than this are measurements or names of places, not classes.
 MOST_CLASSES = 255
+# In arrays of class indices: nothing is known of this pixel.
+UNLABELLED = -1
 Indices = NDArray[np.int16]
 
 

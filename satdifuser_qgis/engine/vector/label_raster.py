@@ -20,8 +20,7 @@ from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from ..raster.write import CLASS_TAG
-from .class_table import MOST_CLASSES, ClassTable, Indices, check_count, number_table
-from .labels import UNLABELLED
+from .class_table import MOST_CLASSES, UNLABELLED, ClassTable, Indices, check_count, number_table
 
 _BLOCK = 1024
 _EDGE_POINTS = 21

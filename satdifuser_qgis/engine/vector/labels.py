@@ -21,9 +21,8 @@ from pyproj.exceptions import ProjError
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window, same_crs
-from .class_table import ClassTable, Indices, number_table, text_key, text_table
+from .class_table import UNLABELLED, ClassTable, Indices, number_table, text_key, text_table
 
-UNLABELLED = -1
 _POLYGON, _LINE, _POINT = 0, 1, 2
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
 _KIND_NAMES = (("polygon", "polygons"), ("line", "lines"), ("point", "points"))
