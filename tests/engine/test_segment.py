@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 from pathlib import Path
 
 import geopandas
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 import shapely
@@ -17,6 +20,7 @@ from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.folders import plugin_version
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import landscape, write_landscape, write_raster
@@ -89,6 +93,25 @@ def test_all_outputs_lie_on_the_inputs_grid(request_, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "entropy.tif", "map.gpkg", "map.tif", "map.tif.aux.xml", "probabilities.tif"
     ]  # fmt: skip
+
+
+def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):
+    request = dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), min_area=400)
+    run(request)
+    with rasterio.open(request.output) as file:
+        tags = file.tags()
+    told = pyogrio.read_info(request.polygons)["layer_metadata"]
+    for found in (tags, told):
+        assert (found["SATDIFUSER_MODEL"], found["SATDIFUSER_VERSION"]) == ("landscape", plugin_version())
+        assert found["SATDIFUSER_BACKBONE"] == "tiny 1"
+        assert found["SATDIFUSER_INPUT"].startswith("other ")
+    assert told["SATDIFUSER_MIN_AREA"] == "400"
+    with contextlib.closing(sqlite3.connect(request.polygons)) as database:
+        ((said,),) = database.execute("SELECT description FROM gpkg_contents").fetchall()
+    assert said == f'Land cover of "other" by the model "landscape" (backbone tiny 1, SatDiFuser {plugin_version()})'
+    first = Path(request.polygons).read_bytes()
+    run(request)
+    assert Path(request.polygons).read_bytes() == first
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])

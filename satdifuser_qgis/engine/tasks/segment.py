@@ -39,14 +39,15 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         model = LandCoverModel.load(find_model(request.model), device)
         plan = make_plan(request, model.header, raster, reporter)
         _tell(plan, model.header, raster, device_title(device), reporter)
-        with _Writers(request, plan, model.header, raster, outputs) as writers:
+        tags = _provenance(request, plan, model.header, raster)
+        with _Writers(request, plan, model.header, raster, outputs, tags) as writers:
             for strip in map_strips(plan, model, raster, reporter):
                 writers.write(strip)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
         if request.polygons:
             reporter.log("Drawing polygons.")
-            _write_polygons(request, model.header, outputs, reporter)
+            _write_polygons(request, model.header, outputs, tags, reporter)
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
     reporter.log(f"{megapixels:.2f} megapixels in {seconds:.0f} s ({megapixels / seconds:.2f} a second).")
@@ -112,14 +113,19 @@ class _Writers:
     """The rasters that were asked for, each written strip by strip."""
 
     def __init__(
-        self, request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster, outputs: Outputs
+        self,
+        request: SegmentRequest,
+        plan: MapPlan,
+        header: ModelHeader,
+        raster: Raster,
+        outputs: Outputs,
+        tags: dict[str, str],
     ) -> None:
         self.any_valid = False
         self.codes = np.array([item.code for item in header.classes])
         self.nodata = nodata_for(int(code) for code in self.codes)
         dtype = "uint8" if max(self.nodata, int(self.codes.max())) <= 255 else "uint16"
         names = tuple(item.name for item in header.classes)
-        tags = _provenance(request, plan, header, raster)
         self._stack = contextlib.ExitStack()
 
         def writer(target: str, count: int, kind: str, nodata: float, bands: tuple[str, ...],
@@ -176,7 +182,10 @@ def entropy(shares: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.clip(bits / np.log(len(shares)), 0, 1), dtype=np.float32)
 
 
-def _write_polygons(request: SegmentRequest, header: ModelHeader, outputs: Outputs, reporter: Reporter) -> None:
+def _write_polygons(
+    request: SegmentRequest, header: ModelHeader, outputs: Outputs, tags: dict[str, str], reporter: Reporter
+) -> None:
+    sizes = {"SATDIFUSER_MIN_AREA": f"{request.min_area:g}", "SATDIFUSER_SIMPLIFY": f"{request.simplify:g}"}
     write_coverage(
         outputs.part(request.output),
         outputs.scratch(request.polygons, "-confidence.tif"),
@@ -184,14 +193,19 @@ def _write_polygons(request: SegmentRequest, header: ModelHeader, outputs: Outpu
         header.classes,
         CoverageSettings(request.min_area, request.simplify),
         reporter,
+        tags | sizes,
     )
 
 
 def _provenance(request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster) -> dict[str, str]:
+    version = plugin_version()
+    backbone = f"{header.backbone.name} {header.backbone.revision}"
     return {
-        "SATDIFUSER_VERSION": plugin_version(),
+        "DESCRIPTION": f'Land cover of "{raster.name}" by the model "{header.name}" '
+        f"(backbone {backbone}, SatDiFuser {version})",
+        "SATDIFUSER_VERSION": version,
         "SATDIFUSER_MODEL": header.name,
-        "SATDIFUSER_BACKBONE": f"{header.backbone.name} {header.backbone.revision}",
+        "SATDIFUSER_BACKBONE": backbone,
         "SATDIFUSER_INPUT": f"{raster.name} {raster.fingerprint()}",
         "SATDIFUSER_BANDS": ",".join(str(band) for band in plan.bands),
         "SATDIFUSER_SCALING": f"{plan.scaling.kind} {plan.scaling.low} {plan.scaling.high}",

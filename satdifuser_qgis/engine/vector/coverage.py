@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,9 @@ def write_coverage(
     classes: Sequence[LandCoverClass],
     settings: CoverageSettings,
     reporter: Reporter,
+    tags: Mapping[str, str] | None = None,
 ) -> int:
-    """Writes the polygons of a class raster to ``target`` and gives their number.
+    """Writes the polygons of a class raster to ``target`` and gives their number; ``tags`` are provenance.
 
     Fields: class (integer), name, area_m2 (on the ellipsoid; null without CRS), area_px, confidence (0 to 1: the
     mean of ``confidence_raster`` over the pixels that were this class from the start; null without one).
@@ -71,7 +72,7 @@ def write_coverage(
             confidence = raster.read((1,), raster.grid.whole)[0][0]
     reporter.check()
     frame = coverage(codes, valid, grid, classes, settings, confidence, reporter)
-    write_polygons(frame, target)
+    write_polygons(frame, target, tags)
     return len(frame)
 
 
@@ -103,8 +104,12 @@ def coverage(
     return geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
 
 
-def write_polygons(frame: geopandas.GeoDataFrame, target: Path) -> None:
-    """Writes polygons as GeoPackage, GeoJSON, shapefile or FlatGeobuf, by suffix. The same bytes every day."""
+def write_polygons(frame: geopandas.GeoDataFrame, target: Path, tags: Mapping[str, str] | None = None) -> None:
+    """Writes polygons as GeoPackage, GeoJSON, shapefile or FlatGeobuf, by suffix. The same bytes every day.
+
+    ``tags`` become the layer's metadata in GeoPackage and FlatGeobuf, the formats that have room for them; of a
+    GeoPackage "DESCRIPTION" is the description that GIS programs show.
+    """
     driver = DRIVERS.get(target.suffix.lower())
     if driver is None:
         raise EngineError(
@@ -118,10 +123,19 @@ def write_polygons(frame: geopandas.GeoDataFrame, target: Path) -> None:
         "GPKG": {"VERSION": "1.3"},
     }.get(driver, {})
     layer = target.stem if driver == "ESRI Shapefile" else LAYER
+    metadata = dict(tags) if tags else None
     try:
         with warnings.catch_warnings(), _fixed_date():
             warnings.filterwarnings("ignore", "'crs' was not provided")
-            pyogrio.write_dataframe(frame, target, layer=layer, driver=driver, geometry_type="Polygon", **options)
+            pyogrio.write_dataframe(
+                frame,
+                target,
+                layer,
+                driver,
+                geometry_type="Polygon",
+                layer_metadata=metadata,
+                **options,
+            )
     except (DataSourceError, DataLayerError) as error:
         raise cannot_write(target, error) from error
 
