@@ -34,7 +34,6 @@ def test_a_pixel_folder_tells_what_it_is(pixel: Backbone) -> None:
     assert pixel.prediction_type == "v_prediction"
     assert pixel.default_times == (20, 60)
     assert pixel.gsd_m == (5, 20)
-    assert pixel.scaling == ((0, 0, 0), (255, 255, 255))
     assert len(pixel.digest) == 64
     assert not pixel.has_metadata
 

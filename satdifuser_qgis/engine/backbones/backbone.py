@@ -101,11 +101,6 @@ class Backbone:
         return self.card.gsd_m
 
     @property
-    def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Per band, the raw values that became -1 and 1 in its training; None where unknown."""
-        return self.card.scaling
-
-    @property
     def default_times(self) -> tuple[int, ...]:
         """Model times worth reading, ascending."""
         return self.card.default_times or PUBLISHED_TIMES

@@ -17,9 +17,8 @@ class Card:
     """A backbone's name and advice on its use.
 
     gsd_m: pixel sizes it was trained on, (low, high) in metres, or None. default_times: model times, ascending.
-    default_streams: module paths, empty for the rule of its kind. scaling: per band, the raw values that became
-    -1 and 1 in training. prompt: the text that a latent model is asked with. unshuffle: of pixel-space models,
-    how many image pixels a side become channels. default_extraction: what automatic extraction takes.
+    default_streams: module paths, empty for the rule of its kind. prompt: the text that a latent model is asked with.
+    unshuffle: of pixel-space models, how many image pixels a side become channels. default_extraction: what automatic extraction takes.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Card:
     gsd_m: tuple[float, float] | None = None
     default_times: tuple[int, ...] = ()
     default_streams: tuple[str, ...] = ()
-    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     prompt: str = "A satellite image"
     default_extraction: str = "noised"
 
@@ -53,7 +51,6 @@ def read_card(folder: Path, space: str) -> Card:
     extraction = str(data.get("default_extraction", Card.default_extraction))
     if extraction not in EXTRACTION[1:]:
         raise ValueError(f'default_extraction is "{extraction}" but must be one of {", ".join(EXTRACTION[1:])}')
-    low_high = data.get("scaling")
     gsd = data.get("gsd_m")
     return Card(
         name=str(data.get("name", _title(folder))),
@@ -63,7 +60,6 @@ def read_card(folder: Path, space: str) -> Card:
         gsd_m=(float(gsd[0]), float(gsd[1])) if gsd else None,
         default_times=times,
         default_streams=tuple(data.get("default_streams", ())),
-        scaling=(tuple(low_high["low"]), tuple(low_high["high"])) if low_high else None,
         prompt=str(data.get("prompt", Card.prompt)),
         default_extraction=extraction,
     )
