@@ -468,8 +468,8 @@
    <translation>Durch eine Zahl teilen</translation>
   </message>
   <message>
-   <source>As is (values are from 0 to 1)</source>
-   <translation>Wie sie sind (Werte von 0 bis 1)</translation>
+   <source>As is (0 to 1 become -1 to 1)</source>
+   <translation>Wie sie sind (0 bis 1 wird -1 bis 1)</translation>
   </message>
   <message>
    <source>Automatic</source>

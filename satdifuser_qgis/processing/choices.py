@@ -16,7 +16,7 @@ def scaling() -> List[str]:
         translate("SatDiFuser", "Constants of the training images"),
         translate("SatDiFuser", "Percentiles of each image"),
         translate("SatDiFuser", "Divide by a number"),
-        translate("SatDiFuser", "As is (values are from 0 to 1)"),
+        translate("SatDiFuser", "As is (0 to 1 become -1 to 1)"),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from satdifuser_qgis.engine.raster.normalise import Scaling, limits, measure, scale
+from satdifuser_qgis.engine.raster.normalise import Scaling, check_range, limits, measure, scale
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import landscape, write_raster
@@ -49,6 +49,44 @@ def test_divisor_and_none_are_plain_arithmetic(tmp_path):
     with open_raster(write_raster(tmp_path / "a.tif", np.ones((3, 4, 4), np.uint16))) as raster:
         assert measure("divisor", [(raster, BANDS)], divisor=10000).high == (10000.0,) * 3
         assert measure("none", [(raster, BANDS)]) == Scaling("none", (0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "kind", "divisor", "said"),
+    [
+        (
+            "uint8",
+            (20, 200),
+            "none",
+            0,
+            "20 and 200, but the scaling, values as they are, takes those from 0 to 1",
+        ),
+        ("uint16", (400, 3000), "none", 0, "division by 10000"),
+        ("uint16", (400, 60000), "divisor", 255, "division by 65535"),
+        ("int16", (-3000, -200), "none", 0, "Train with automatic scaling; or"),
+        ("float32", (2, 90), "none", 0, "division by 255"),
+    ],
+)
+def test_values_far_beyond_limits_that_were_given_are_refused(tmp_path, dtype, values, kind, divisor, said):
+    ramp = np.linspace(*values, 3 * 90 * 700).reshape(3, 90, 700).astype(dtype)
+    path = write_raster(tmp_path / "a.tif", ramp)
+    with open_raster(path) as raster, pytest.raises(EngineError, match="The values of") as caught:
+        measure(kind, [(raster, BANDS)], divisor=divisor)
+    assert caught.value.code == "bad_input"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("high", "divisor", "kind"), [(1.0, 0, "none"), (1.3, 0, "none"), (12000, 10000, "divisor")])
+def test_a_few_bright_values_beyond_limits_are_fine(tmp_path, high, divisor, kind):
+    ramp = np.linspace(0, high, 3 * 90 * 700).reshape(3, 90, 700).astype(np.float32)
+    with open_raster(write_raster(tmp_path / "a.tif", ramp)) as raster:
+        assert measure(kind, [(raster, BANDS)], divisor=divisor).low == (0.0,) * 3
+
+
+def test_limits_are_judged_by_valid_pixels_only(tmp_path):
+    values = np.full((3, 64, 64), 30000, np.uint16)
+    with open_raster(write_raster(tmp_path / "a.tif", values, nodata=30000)) as raster:
+        check_range(Scaling("none", (0.0,) * 3, (1.0,) * 3), raster, BANDS)
 
 
 def test_one_value_only_lands_in_the_middle():

@@ -15,7 +15,9 @@ import rasterio
 import shapely
 from affine import Affine
 
+from satdifuser_qgis.engine.model_file import read_model, write_model
 from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.raster.normalise import Scaling
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
@@ -151,6 +153,15 @@ def test_an_image_without_a_valid_pixel_is_refused(request_, tmp_path):
         run(dataclasses.replace(request_, input=path))
     assert caught.value.code == "bad_input"
     assert [path.name for path in tmp_path.iterdir()] == ["empty.tif"]
+
+
+def test_values_far_beyond_a_models_given_limits_are_refused(request_, world, tmp_path):
+    header, tensors = read_model(Path(request_.model))
+    given = dataclasses.replace(header, scaling=Scaling("none", (0.0,) * 3, (1.0,) * 3))
+    write_model(tmp_path / "given.safetensors", given, tensors)
+    with pytest.raises(EngineError, match=r'The values of "other" \(uint8\) lie between') as caught:
+        run(dataclasses.replace(request_, model=str(tmp_path / "given.safetensors")))
+    assert caught.value.code == "bad_input"
 
 
 @pytest.mark.parametrize(("pixel", "said"), [(0.0001, "0.0001 m a pixel, the model 10 m"), (0.0, "have no area")])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...protocol.choices import SCALING
 from ...protocol.errors import EngineError
+from .grid import Window
 from .read import Bools, Floats, Raster
 
 KINDS = SCALING[1:]
@@ -23,6 +24,13 @@ _SCAN_BLOCK = 2048
 # Roofs, sand and clouds lie above the upper limit by design. Up to a quarter of the range beyond either limit
 # they keep their contrast; further out values would only take the network where it has never been.
 LIMIT = 1.5
+_CUT = (LIMIT - 1) / 2
+# Kinds whose limits the user gives, so that they may not be those of the image at all.
+_GIVEN = ("divisor", "none")
+_MOST_CUT = 0.5
+_PROBES, _PROBE_PX = 8, 64
+# What 8-bit, reflectance and 16-bit images are usually divided by.
+_DIVISORS = (255, 10_000, 65_535)
 
 
 @dataclass(frozen=True)
@@ -49,16 +57,49 @@ def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor
 
     "divisor" takes 0 to ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at,
     evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where an image has no
-    valid pixel.
+    valid pixel, or lies beyond limits that were given.
     """
-    bands = len(images[0][1])
-    if kind == "divisor":
-        return Scaling(kind, (0.0,) * bands, (float(divisor),) * bands)
-    if kind == "none":
-        return Scaling(kind, (0.0,) * bands, (1.0,) * bands)
+    if kind in _GIVEN:
+        bands, high = len(images[0][1]), float(divisor) if kind == "divisor" else 1.0
+        scaling = Scaling(kind, (0.0,) * bands, (high,) * bands)
+        for raster, chosen in images:
+            check_range(scaling, raster, chosen)
+        return scaling
     budget = _MOST_PIXELS // len(images)
     pooled = np.concatenate([_sample(raster, chosen, budget) for raster, chosen in images], axis=1)
     return limits(kind, pooled)
+
+
+def check_range(scaling: Scaling, raster: Raster, bands: tuple[int, ...]) -> None:
+    """Raises EngineError("bad_input") where most values of an image lie beyond limits that the user gave.
+
+    They would all be cut, and the network would see one colour. Up to 64 spots are looked at, whatever the size.
+    """
+    if scaling.kind not in _GIVEN:
+        return
+    values, high = _probe(raster, bands), scaling.high[0]
+    if np.count_nonzero((values > high + high * _CUT) | (values < -high * _CUT)) <= values.size * _MOST_CUT:
+        return
+    least, most = float(values.min()), float(values.max())
+    fitting = [divisor for divisor in _DIVISORS if least >= 0 and most <= divisor]
+    how = f"dividing by {high:g}" if scaling.kind == "divisor" else "values as they are"
+    raise EngineError(
+        "bad_input",
+        f'The values of "{raster.name}" ({raster.dtype}) lie between {least:g} and {most:g}, but the scaling, {how}, '
+        f"takes those from 0 to {high:g}.",
+        f"Train with automatic scaling{f', or with division by {fitting[0]}' if fitting else ''}; or bring the image "
+        "to that range first (Raster > Raster Calculator).",
+    )
+
+
+def _probe(raster: Raster, bands: tuple[int, ...]) -> Floats:
+    """Valid values (C,N) of small windows spread evenly over the raster; N may be 0."""
+    rows, cols = (
+        np.unique(np.linspace(0, max(0, length - _PROBE_PX), _PROBES).astype(int))
+        for length in (raster.grid.height, raster.grid.width)
+    )
+    found = [raster.read(bands, Window(int(r), int(c), _PROBE_PX, _PROBE_PX)) for r in rows for c in cols]
+    return np.concatenate([values[:, valid] for values, valid in found], axis=1)
 
 
 def limits(kind: str, values: Floats) -> Scaling:

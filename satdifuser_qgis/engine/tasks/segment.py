@@ -20,7 +20,7 @@ from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.grid import Window
-from ..raster.normalise import Scaling, measure
+from ..raster.normalise import Scaling, check_range, measure
 from ..raster.read import Raster, open_raster
 from ..raster.write import BandWriter
 from ..reporter import Reporter
@@ -89,8 +89,14 @@ def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, repo
 
 
 def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> Scaling:
-    """The model's constants, or the raster's own percentiles where the model was trained so."""
-    return measure("percentile", [(raster, bands)]) if header.scaling.kind == "percentile" else header.scaling
+    """The model's constants, or the raster's own percentiles where the model was trained so.
+
+    Raises EngineError("bad_input") where the raster's values lie beyond limits that the user gave in training.
+    """
+    if header.scaling.kind == "percentile":
+        return measure("percentile", [(raster, bands)])
+    check_range(header.scaling, raster, bands)
+    return header.scaling
 
 
 def _nothing_to_map(raster: Raster) -> EngineError:
