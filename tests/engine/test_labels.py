@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import ExitStack
 
 import geopandas
 import numpy as np
@@ -14,11 +15,14 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from satdifuser_qgis.engine.raster.grid import Grid, Window
 from satdifuser_qgis.engine.raster.read import open_raster
-from satdifuser_qgis.engine.vector.class_table import ClassTable, merge_classes
+from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.training.label_sources import read_label_sources
+from satdifuser_qgis.engine.vector.class_table import ClassTable, case_notes, merge_classes
 from satdifuser_qgis.engine.vector.labels import burn, contested, crs_note, overlaps, read_vector_labels
 from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
-from tests.data import UTM, write_label_layer
+from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+from tests.data import UTM, landscape, write_label_layer, write_raster
 
 WKT = CRS.from_string(UTM).to_wkt()
 # One pixel is one unit; row 0 is at y = 10.
@@ -79,12 +83,29 @@ def test_more_values_than_classes_can_be_are_refused(tmp_path):
         labels_of(tmp_path, list(range(300)), [Point(i, 0) for i in range(300)])
 
 
-def test_spellings_of_one_class_are_one_class_and_said(tmp_path):
-    labels = labels_of(tmp_path, ["Water", "water", "water ", "field", " "])
-    assert [name for _, name in coded(labels)] == ["field", "water"]
+def test_blanks_make_no_class_and_that_is_said(tmp_path):
+    labels = labels_of(tmp_path, ["water", "dry  field", "water ", "dry field", " "])
+    assert [name for _, name in coded(labels)] == ["dry field", "water"]
     assert labels.notes == (
-        "1 of 5 features have no class and are left out.", '"Water" and "water" are taken as one class.',
-    )  # fmt: skip
+        "1 of 5 features have no class and are left out.",
+        '"dry  field" and "dry field" are taken as one class, "dry field".',
+        '"water" and "water " are taken as one class, "water".',
+    )
+
+
+def test_names_that_differ_in_case_are_kept_apart_with_a_warning(tmp_path):
+    drawn = [box(500_000 + 20 * i, 5_199_900, 500_010 + 20 * i, 5_199_950) for i in range(5)]
+    path = write_label_layer(tmp_path / "a.gpkg", drawn, ["Water", "water", "wood", "WATER", "field"])
+    image = write_raster(tmp_path / "image.tif", landscape()[0])
+    said = []
+    reporter = Silent()
+    reporter.log = lambda message, level="info": said.append((level, message))
+    request = TrainSegmentationRequest(input=image, model="", labels=path, class_field="class")
+    with open_raster(image) as raster, ExitStack() as stack:
+        sources = read_label_sources(request, [raster], stack, reporter)
+    assert [entry.name for entry in sources.classes] == ["field", "WATER", "Water", "water", "wood"]
+    ((_, warning),) = [entry for entry in said if entry[0] == "warning"]
+    assert warning.startswith('"WATER", "Water" and "water" differ in letter case only and are kept apart')
 
 
 def test_a_style_gives_order_names_and_colours(tmp_path):
@@ -203,7 +224,7 @@ def table(*classes, made=False, source="s"):
 
 
 def test_merged_sources_share_classes_by_name_and_by_code():
-    drawn = table((1, "Forest", "#00ff00"), (2, "road", "#ff0000"), made=True)
+    drawn = table((1, "forest", "#00ff00"), (2, "road", "#ff0000"), made=True)
     raster = table((10, "10", "#111111"), (70, "forest", "#222222"), (100, "sea", "#00ff00"))
     other = table((10, "building", "#333333"), (100, "100", "#444444"))
     merged, lookups = merge_classes([drawn, raster, other])
@@ -212,6 +233,16 @@ def test_merged_sources_share_classes_by_name_and_by_code():
     ]  # fmt: skip
     assert [lookup.tolist() for lookup in lookups] == [[2, 0, -1], [1, 2, 3, -1], [1, 3, -1]]
     assert len({entry.color for entry in merged}) == 4
+
+
+def test_sources_that_differ_in_case_meet_by_code_only():
+    drawn = table((1, "Forest", "#00ff00"), made=True)
+    first, second = table((70, "forest", "#222222")), table((70, "FOREST", "#333333"))
+    assert [(entry.code, entry.name) for entry in merge_classes([first, second])[0]] == [(70, "forest")]
+    apart, _ = merge_classes([drawn, first])
+    assert [(entry.code, entry.name) for entry in apart] == [(1, "Forest"), (70, "forest")]
+    assert case_notes(apart)[0].startswith('"Forest" and "forest" differ in letter case only')
+    assert not case_notes(apart[1:])
 
 
 def test_one_code_with_two_names_is_refused():
@@ -242,10 +273,12 @@ def test_real_polygons_agree_with_the_raster_they_were_made_from(shared_data):
 def test_real_problem_layers_are_read_with_notes(shared_data):
     folder = shared_data / "awkward"
     expected = {
-        "labels_invalid_geometry.gpkg": 2, "labels_null_classes.gpkg": 1, "labels_mixed_case.gpkg": 3,
+        "labels_invalid_geometry.gpkg": 2, "labels_null_classes.gpkg": 1, "labels_mixed_case.gpkg": 0,
         "labels_ok.gpkg": 0, "labels_mixed_types.gpkg": 0,
     }  # fmt: skip
     for name, notes in expected.items():
         labels = read_vector_labels(str(folder / name), "class")
         assert len(labels.notes) == notes, name
-        assert len(labels.classes) == (2 if "null" in name else 3)
+        assert len(labels.classes) == {"labels_null_classes.gpkg": 2, "labels_mixed_case.gpkg": 6}.get(name, 3)
+    mixed = read_vector_labels(str(folder / "labels_mixed_case.gpkg"), "class")
+    assert len(case_notes(mixed.classes)) == 3

@@ -15,7 +15,7 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from ..reporter import Reporter
-from ..vector.class_table import UNLABELLED, merge_classes
+from ..vector.class_table import UNLABELLED, case_notes, merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
 from ..vector.labels import VectorLabels, burn, contested, crs_note, overlaps, read_vector_labels
 
@@ -48,7 +48,7 @@ def read_label_sources(
         stack.callback(label.raster.close)
     tables = ([vector.class_table] if vector else []) + [label.class_table for label in label_rasters]
     classes, lookups = merge_classes(tables)
-    notes = list(vector.notes) if vector else []
+    notes = [*(vector.notes if vector else ()), *case_notes(classes)]
     served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]] = [[] for _ in rasters]
     if label_rasters:
         raster_lookups = lookups[1:] if vector else lookups

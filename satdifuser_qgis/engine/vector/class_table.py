@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,8 +43,21 @@ def check_count(source: str, values: int) -> None:
 
 
 def text_key(text: str) -> str:
-    """What two spellings of one class have in common: "Water" and "water " are one class."""
-    return " ".join(text.split()).casefold()
+    """The text without what nobody sees: "water " and "water" are one class, "Water" is another."""
+    return " ".join(text.split())
+
+
+def case_notes(classes: Sequence[LandCoverClass]) -> list[str]:
+    """A sentence for each set of classes whose names differ in letter case only: often one class, misspelt."""
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(entry.name for entry in classes):
+        alike.setdefault(name.casefold(), []).append(f'"{name}"')
+    return [
+        f"{', '.join(names[:-1])} and {names[-1]} differ in letter case only and are kept apart as classes. Where they "
+        "mean the same, write them alike in the labels and train again."
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def number_table(
@@ -73,19 +86,19 @@ def number_table(
 
 
 def text_table(
-    source: str, texts: Mapping[str, str], styles: Sequence[StyledClass] = ()
+    source: str, texts: Collection[str], styles: Sequence[StyledClass] = ()
 ) -> tuple[ClassTable, dict[str, int]]:
-    """Table of text labels, and the class index of each key; ``texts`` maps `text_key` to the text to show.
+    """Table of text labels, and the class index of each; ``texts`` are different ones, as by `text_key`.
 
     Codes are counted from 1 in legend order: the style's, then alphabetical.
     """
     check_count(source, len(texts))
     styled = {text_key(style.value): style for style in reversed(styles)}
     ordered = [text_key(style.value) for style in styles if text_key(style.value) in texts]
-    ordered = list(dict.fromkeys([*ordered, *sorted(texts)]))
-    found = [styled.get(key) for key in ordered]
-    classes = _classes(range(1, len(ordered) + 1), [texts[key] for key in ordered], found, [""] * len(ordered))
-    return ClassTable(source, classes, True), {key: index for index, key in enumerate(ordered)}
+    ordered = list(dict.fromkeys([*ordered, *sorted(texts, key=lambda text: (text.casefold(), text))]))
+    found = [styled.get(text) for text in ordered]
+    classes = _classes(range(1, len(ordered) + 1), ordered, found, [""] * len(ordered))
+    return ClassTable(source, classes, True), {text: index for index, text in enumerate(ordered)}
 
 
 def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, ...], tuple[Indices, ...]]:
@@ -119,7 +132,7 @@ def _place(merged: list[LandCoverClass], entry: LandCoverClass, tables: Sequence
             return index
     for index, known in enumerate(merged):
         if own and known.code == entry.code:
-            if _named(known) and _named(entry):
+            if _named(known) and _named(entry) and known.name.casefold() != entry.name.casefold():
                 raise EngineError(
                     "bad_input",
                     f'Code {entry.code} is "{known.name}" in one source of labels and "{entry.name}" in '

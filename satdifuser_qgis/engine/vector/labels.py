@@ -80,7 +80,7 @@ def read_vector_labels(source: str, class_field: str, styles: Sequence[StyledCla
     """Labels from a vector file, ``path`` or ``path|layername=name`` (``layerid=``, ``subset=`` as in QGIS).
 
     Class codes: whole numbers from 0 to 65535 stay; texts, and sets with other numbers, get codes from 1 in
-    legend order. Texts that differ in case or spaces only are one class. Features without class or geometry
+    legend order. Texts that differ in blanks only are one class. Features without class or geometry
     are left out and invalid polygons are repaired, with a note. Raises EngineError: bad_input,
     bad_request (no such field), too_few_labels.
     """
@@ -256,20 +256,17 @@ def _class_indices(
 def _from_texts(
     title: str, texts: Sequence[str], styles: Sequence[StyledClass]
 ) -> tuple[ClassTable, Indices, list[str]]:
-    spellings: dict[str, Counter[str]] = {}
+    spellings: dict[str, set[str]] = {}
     for text in texts:
         if text_key(text):
-            spellings.setdefault(text_key(text), Counter())[text.strip()] += 1
-    # The most frequent spelling is shown; of equally frequent ones the first in the alphabet.
-    shown = {key: min(counts, key=lambda text: (-counts[text], text)) for key, counts in spellings.items()}
-    table, places = text_table(title, shown, styles)
+            spellings.setdefault(text_key(text), set()).add(text)
+    table, places = text_table(title, spellings, styles)
     indices = np.array([places.get(text_key(text), UNLABELLED) for text in texts], np.int16)
     notes = _without_class(indices)
-    for key, counts in sorted(spellings.items()):
-        others = sorted(set(counts) - {shown[key]})
-        if others:
-            listed = ", ".join(f'"{text}"' for text in others)
-            notes.append(f'{listed} and "{shown[key]}" are taken as one class.')
+    for key, written in sorted(spellings.items()):
+        if len(written) > 1:
+            listed = " and ".join(f'"{text}"' for text in sorted(written))
+            notes.append(f'{listed} are taken as one class, "{key}".')
     return table, indices, notes
 
 
