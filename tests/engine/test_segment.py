@@ -164,7 +164,10 @@ def test_values_far_beyond_a_models_given_limits_are_refused(request_, world, tm
     assert caught.value.code == "bad_input"
 
 
-@pytest.mark.parametrize(("pixel", "said"), [(0.0001, "0.0001 m a pixel, the model 10 m"), (0.0, "have no area")])
+@pytest.mark.parametrize(
+    ("pixel", "said"),
+    [(0.0001, "0.0001 m a pixel, the model 10 m"), (5000.0, "5 km a pixel, the model 10 m"), (0.0, "have no area")],
+)
 def test_pixels_without_a_sensible_size_are_refused(request_, tmp_path, pixel, said):
     values, _ = landscape(height=21, width=33, seed=4)
     path = write_raster(tmp_path / "odd.tif", values, transform=Affine(pixel, 0, 500_000, 0, -pixel, 5_200_000))

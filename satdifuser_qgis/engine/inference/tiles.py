@@ -15,14 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...protocol.errors import EngineError
-from ..raster.grid import Window, tile_origins
+from ..raster.grid import Window, in_metres, tile_origins
 from ..raster.normalise import Scaling, scale
 from ..raster.read import Raster
 
 # Pixel sizes closer than this are the same: resampling would blur and gain nothing.
 SAME_SIZE = 0.05
-# A tile is read as a whole; at this ratio it has 8192 pixels a side.
-FINEST = 64
+# Raster and model may differ by this factor in pixel size. Finer rasters need tiles of thousands of pixels a side,
+# which fill the memory; of coarser ones a tile would show eight pixels and fewer, blown up, and take hours to no end.
+LARGEST_FACTOR = 16
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,37 @@ def side_in_raster(tile_px: int, model_gsd_m: float, gsd_m: float | None) -> int
     """How many pixels of the raster a tile of ``tile_px`` network pixels covers.
 
     The same number where either pixel size is unknown, or where they differ by less than 5 %. Raises
-    EngineError("bad_input") where the raster is so fine that a row of tiles would not fit into memory.
+    EngineError("bad_input") where the raster is more than `LARGEST_FACTOR` times finer or coarser.
     """
     if not model_gsd_m or gsd_m is None:
         return tile_px
     ratio = model_gsd_m / gsd_m
     if abs(ratio - 1) < SAME_SIZE:
         return tile_px
-    if ratio > FINEST:
-        raise EngineError(
-            "bad_input",
-            f"The raster has {model_gsd_m / ratio:.3g} m a pixel, the model {model_gsd_m:.3g} m: "
-            f"more than {FINEST} times as much.",
-            "Resample the raster to larger pixels first (Raster > Projections > Warp), or use another model.",
-        )
+    if not 1 / LARGEST_FACTOR <= ratio <= LARGEST_FACTOR:
+        raise _too_different(gsd_m, model_gsd_m)
     return max(8, round(tile_px * ratio))
+
+
+def _too_different(gsd_m: float, model_gsd_m: float) -> EngineError:
+    """No resampling makes up for it: one sees what the other cannot."""
+    if gsd_m < model_gsd_m:
+        remedy = (
+            f"Resample the raster to pixels of {in_metres(model_gsd_m / LARGEST_FACTOR)} to {in_metres(model_gsd_m)} "
+            "first (Raster > Projections > Warp), or use a model of finer images."
+        )
+    else:
+        remedy = (
+            f"Choose an image with pixels of at most {in_metres(model_gsd_m * LARGEST_FACTOR)}, or train a model on "
+            f"images of about {in_metres(gsd_m)}."
+        )
+    times = max(gsd_m / model_gsd_m, model_gsd_m / gsd_m)
+    return EngineError(
+        "bad_input",
+        f"The raster has {in_metres(gsd_m)} a pixel, the model {in_metres(model_gsd_m)}: they differ by a factor of "
+        f"{times:,.0f}, and at most {LARGEST_FACTOR} can be bridged.",
+        remedy,
+    )
 
 
 def tile_grid(height: int, width: int, side: int, tile_px: int, overlap_percent: int) -> TileGrid:

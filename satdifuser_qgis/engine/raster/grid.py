@@ -165,6 +165,11 @@ def tile_origins(length: int, tile: int, overlap: int) -> list[int]:
     return [*range(0, length - tile, tile - overlap), length - tile]
 
 
+def in_metres(size_m: float) -> str:
+    """A pixel size in words: "0.5 m", "10 m", "1.2 km"."""
+    return f"{size_m / 1000:.3g} km" if size_m >= 1000 else f"{size_m:.3g} m"
+
+
 @lru_cache(maxsize=256)
 def same_crs(first_wkt: str, second_wkt: str) -> bool:
     """Whether two CRSs are the same, however they are written; two empty ones are."""
