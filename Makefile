@@ -1,7 +1,8 @@
 # setup   install what is missing: QGIS, the engine's environment, the tools over QGIS's Python
 # demo    train and map on real imagery through qgis_process (INPUT= LABELS= CLASS_FIELD= for your own)
 # test    both halves    check  ruff, mypy, import-linter    stage  build/satdifuser_qgis    zip  the plugin's zip
-# bench   the quality table    pretrain  go on training the embedded backbone (MINUTES=60)
+# bench   the quality table    pretrain  go on training the embedded backbone (MINUTES=60, STEPS=, LAST=1,
+#          PRETRAIN="--distil-minutes 20 …")
 
 PYTHON ?= /usr/bin/python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -73,7 +74,7 @@ bench: setup
 	$(ENGINE) benchmarks/quality.py --json build/quality.json
 
 pretrain: setup
-	$(ENGINE) benchmarks/pretrain.py --data $(SHARED)/eurosat --minutes $(MINUTES)
+	$(ENGINE) benchmarks/pretrain.py --data $(SHARED) --minutes $(MINUTES) $(if $(STEPS),--steps $(STEPS)) $(if $(LAST),--last) $(PRETRAIN)
 
 clean:
 	rm -rf build

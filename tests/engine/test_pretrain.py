@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import zipfile
 from pathlib import Path
 
@@ -12,17 +13,26 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DModel
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks import pretrain
-from satdifuser_qgis.engine.training.pretraining import tiles as tiles_room
 from satdifuser_qgis.engine.training.pretraining.augment import random_crops, to_range
-from satdifuser_qgis.engine.training.pretraining.network import Noise, build_scheduler, contrast_loss
-from satdifuser_qgis.engine.training.pretraining.state import read_checkpoint
+from satdifuser_qgis.engine.training.pretraining.bank import Bank, read_bank
+from satdifuser_qgis.engine.training.pretraining.checkpoint import Progress, read_checkpoint
+from satdifuser_qgis.engine.training.pretraining.network import (
+    Noise,
+    Pretrainer,
+    build_scheduler,
+    build_unet,
+    contrast_loss,
+)
+from satdifuser_qgis.engine.training.pretraining.signals import held_signals
+from satdifuser_qgis.engine.training.pretraining.state import read_clean
 from satdifuser_qgis.protocol.errors import EngineError
-from satdifuser_qgis.protocol.pretrain import PretrainRequest
+from satdifuser_qgis.protocol.pretrain import PretrainRequest, Source
+from tests.data import write_raster
 
 SECRET = ("Forest/Forest_3", "River/River_1")
 
@@ -60,6 +70,7 @@ def request(data: Path, run: str, **changes: object) -> PretrainRequest:
         "crop_px": 16,
         "widths": (8, 16),
         "minutes": 5.0,
+        "threads": 1,
     }
     return PretrainRequest(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -68,6 +79,12 @@ def train(wanted: PretrainRequest, reporter: Silent | None = None) -> None:
     with Outputs("test") as outputs:
         pretrain.run(wanted, reporter or Silent(), outputs)
         outputs.commit()
+
+
+def checkpoint(folder: Path, name: str = "checkpoint") -> tuple[dict[str, torch.Tensor], Progress]:
+    found = read_checkpoint(folder, name)
+    assert found is not None
+    return found
 
 
 class CancelAfter(Silent):
@@ -86,10 +103,10 @@ def test_a_stopped_training_goes_on_to_the_weights_of_an_uninterrupted_one(data:
     train(request(data, "whole"))
     with pytest.raises(EngineError, match="Cancelled"):
         train(request(data, "parts"), CancelAfter(3))
-    assert read_checkpoint(data / "parts")[1].step == 3
+    assert checkpoint(data / "parts")[1].step == 3
     assert not (data / "parts" / "tiny").exists() or not any((data / "parts" / "tiny").rglob("*.json"))
     train(request(data, "parts"))
-    (whole, progress), (parts, resumed) = read_checkpoint(data / "whole"), read_checkpoint(data / "parts")
+    (whole, progress), (parts, resumed) = checkpoint(data / "whole"), checkpoint(data / "parts")
     assert (progress.step, progress.views, progress.sittings) == (6, resumed.views, 1)
     assert resumed.sittings == 2
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
@@ -100,7 +117,7 @@ def test_without_a_checkpoint_training_goes_on_from_the_written_backbone(data: P
     written = str(data / "first" / "tiny")
     before = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
     train(request(data, "elsewhere", backbone=written, steps=8))
-    _, progress = read_checkpoint(data / "elsewhere")
+    _, progress = checkpoint(data / "elsewhere")
     assert (progress.step, progress.sittings) == (8, 2)
     after = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
     far = max(float((after[name].float() - before[name].float()).abs().max()) for name in before)
@@ -116,13 +133,11 @@ def test_tiles_left_out_are_not_decoded_while_training(data: Path, monkeypatch: 
         return plain(archive, name)
 
     monkeypatch.setattr(zipfile.ZipFile, "read", read)
-    left_out = tiles_room.read_ids(str(data / "folds.csv"), 0)
-    assert left_out == set(SECRET)
-    found, ids = tiles_room.read_tiles(data / "train", leave_out=left_out)
-    assert found.shape == (14, 3, 32, 32)
-    assert not set(ids) & left_out
+    bank = read_bank([Source(str(data / "train"), 10.0, str(data / "folds.csv"))])
+    assert bank.tiles.shape == (14, 3, 32, 32)
+    assert (bank.contents[0].images, bank.contents[0].left_out) == (14, 2)
     assert len(seen) == 14
-    assert not {name.rpartition(".")[0] for name in seen} & left_out
+    assert not {name.rpartition(".")[0] for name in seen} & set(SECRET)
 
 
 def test_the_folder_is_read_by_diffusers_and_holds_the_averaged_weights(data: Path) -> None:
@@ -133,24 +148,139 @@ def test_the_folder_is_read_by_diffusers_and_holds_the_averaged_weights(data: Pa
     assert scheduler.config["prediction_type"] == "v_prediction"
     assert torch.equal(scheduler.alphas_cumprod, build_scheduler().alphas_cumprod)
     stored = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
-    averaged = read_checkpoint(data / "run")[0]
+    averaged = checkpoint(data / "run")[0]
     assert all(value.dtype == torch.float16 for value in stored.values())
     assert all(torch.equal(value, averaged[f"average.unet.{name}"].half()) for name, value in stored.items())
-    assert network(torch.zeros(1, 12, 16, 16), 1).sample.shape == (1, 12, 16, 16)
+    assert network(torch.zeros(1, 12, 16, 16), 1, torch.zeros(1)).sample.shape == (1, 12, 16, 16)
     card = json.loads((folder / "satdifuser.json").read_text())
-    assert (card["space"], card["unshuffle"], card["gsd_m"]) == ("pixel", 2, [5.0, 20.0])
+    assert (card["space"], card["unshuffle"], card["gsd_m"]) == ("pixel", 2, [10.0, 20.0])
     assert Image.open(data / "run" / "samples.png").size == (8 * 32, 4 * 32)
 
 
 def test_the_card_tells_what_the_run_measured(data: Path) -> None:
     train(request(data, "run"))
     card = (data / "run" / "tiny" / "README.md").read_text()
-    views = read_checkpoint(data / "run")[1].views
+    views = checkpoint(data / "run")[1].views
     assert f"{views:,} crops shown" in card
     assert "Noise made by a test." in card
-    assert "14 labelled tiles, scored on the 2 left-out tiles" in card
-    assert "| all times |" in card
-    assert "| t 101, decoder block 1 only |" in card
+    assert "14 labelled tiles, scored on 2\nleft-out tiles" in card
+    assert "| all streams |" in card
+    assert "| second half of the decoder |" in card
+
+
+def test_a_distillation_that_was_stopped_goes_on_to_the_same_clean_pass(data: Path) -> None:
+    changes = {"steps": 2, "labels": "", "distil_minutes": 5.0, "distil_steps": 4}
+    train(request(data, "whole", **changes))
+    train(request(data, "parts", steps=2, labels=""))
+    with pytest.raises(EngineError, match="Cancelled"):
+        train(request(data, "parts", **changes), CancelAfter(2))
+    assert checkpoint(data / "parts", "clean")[1].step == 2
+    train(request(data, "parts", **changes))
+    (whole, counts), (parts, _) = checkpoint(data / "whole", "clean"), checkpoint(data / "parts", "clean")
+    assert (counts.step, counts.settings["teacher_step"]) == (4, 2)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    stored = load_file(data / "parts" / "tiny" / "clean" / "diffusion_pytorch_model.safetensors")
+    assert all(torch.equal(value, parts[f"average.unet.{name}"].half()) for name, value in stored.items())
+
+
+def test_the_clean_pass_learns_what_the_noised_streams_tell(data: Path) -> None:
+    train(request(data, "run", steps=2, labels="", distil_minutes=5.0, distil_steps=50))
+    first = checkpoint(data / "run", "clean")[1].losses["unexplained"]
+    train(request(data, "run", steps=2, labels="", minutes=0.0, distil_minutes=5.0, distil_steps=150))
+    assert checkpoint(data / "run", "clean")[1].losses["unexplained"] < first
+    networks = [UNet2DModel.from_pretrained(data / "run" / "tiny", subfolder=name) for name in ("clean", "unet")]
+    assert networks[0].config["block_out_channels"] == networks[1].config["block_out_channels"]
+    train(request(data, "run", steps=3, labels=""))
+    assert read_clean(data / "run", 3) is None
+
+
+def test_a_checkpoint_in_small_parts_is_taken_up(data: Path) -> None:
+    train(request(data, "exact", labels=""))
+    train(request(data, "parts", labels="", part_mb=0.05))
+    files = sorted((data / "parts").glob("checkpoint-6-*.safetensors"))
+    assert len(files) > 2
+    exact, (near, progress) = checkpoint(data / "exact")[0], checkpoint(data / "parts")
+    assert progress.step == 6
+    assert set(near) == set(exact)
+    for name, value in exact.items():
+        torch.testing.assert_close(near[name], value, rtol=1e-2, atol=1e-4)
+    train(request(data, "parts", labels="", part_mb=0.05, steps=8))
+    assert checkpoint(data / "parts")[1].step == 8
+    assert not list((data / "parts").glob("checkpoint-6-*"))
+
+
+def test_weights_from_before_the_pixel_size_go_on_as_they_were(data: Path) -> None:
+    train(request(data, "old", labels=""))
+    folder = data / "old" / "tiny"
+    weights = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    plain = {name: value for name, value in weights.items() if not name.startswith("class_embedding")}
+    save_file(plain, folder / "unet" / "diffusion_pytorch_model.safetensors")
+    old = UNet2DModel.from_config({**UNet2DModel.load_config(folder / "unet"), "class_embed_type": None})
+    old.load_state_dict({name: value.float() for name, value in plain.items()})
+    train(request(data, "new", labels="", backbone=str(folder), steps=6))
+    grown = UNet2DModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
+    x, time = torch.randn(2, 12, 16, 16), torch.tensor([1, 101])
+    torch.testing.assert_close(grown(x, time, torch.tensor([0.0, 1e4])).sample, old(x, time).sample)
+
+
+def test_sources_of_several_sizes_are_cut_to_one(data: Path) -> None:
+    chance = np.random.default_rng(1)
+    (data / "aerial" / "port").mkdir(parents=True)
+    for number in range(10):
+        pixels = chance.integers(1, 255, (66, 130, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(data / "aerial" / "port" / f"port{number:02}.png")
+    holed = chance.integers(1, 255, (3, 64, 64), dtype=np.uint8)
+    mask = np.ones((64, 64), dtype=bool)
+    mask[:32, :32] = False
+    write_raster(data / "scene.tif", holed, mask=mask)
+    sources = (
+        Source(str(data / "train"), 10.0, str(data / "folds.csv")),
+        Source(str(data / "aerial"), 0.3, leave_out_every=5, same_ground=True),
+        Source(str(data / "scene.tif"), share=0.25),
+    )
+    bank = read_bank(sources)
+    eurosat, aerial, scene = bank.contents
+    assert (aerial.images, aerial.left_out, aerial.tiles) == (8, 2, 8 * (2 * 4 + 2))
+    assert scene.tiles == 3
+    assert scene.share == 0.25
+    assert eurosat.share + aerial.share == pytest.approx(0.75)
+    assert set(np.round(bank.gsd_m.tolist(), 3)) == {0.0, 0.3, 0.6, 10.0}
+    assert len(bank.places[14:94].unique(dim=0)) == 1
+    drawn = bank.draw(4000, torch.Generator().manual_seed(0))
+    assert float((drawn >= 94).float().mean()) == pytest.approx(0.25, abs=0.03)
+    train(request(data, "run", more=sources[1:], labels=""))
+    assert "8 images at 0.3 m a pixel" in (data / "run" / "tiny" / "README.md").read_text()
+
+
+def test_every_training_that_was_scored_is_in_the_table_of_what_was_tried(data: Path) -> None:
+    tried = str(data / "tried.json")
+    train(request(data, "one", tried=tried))
+    train(request(data, "two", tried=tried, alignment=0.0))
+    rows = json.loads(Path(tried).read_text())
+    assert [(row["run"], row["alignment"]) for row in rows] == [("one", 0.3), ("two", 0.0)]
+    assert all(0 <= row["SVM"] <= 1 for row in rows)
+    assert "| one | 6 |" in (data / "two" / "tiny" / "README.md").read_text()
+
+
+def test_a_step_is_whole_when_it_is_interrupted() -> None:
+    told: list[str] = []
+
+    def step() -> None:
+        with held_signals():
+            signal.raise_signal(signal.SIGINT)
+            told.append("the step ended")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert told == ["the step ended"]
+
+
+def test_the_networks_compile_without_a_break() -> None:
+    model = Pretrainer(build_unet(32, (8, 16)))
+    compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=False)
+    inputs = torch.randn(2, 12, 16, 16), torch.tensor([3, 500]), torch.zeros(2)
+    for mine, theirs in zip(compiled(*inputs), model(*inputs)):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_without_minutes_only_the_folder_is_written(data: Path) -> None:
@@ -170,12 +300,14 @@ def test_a_run_folder_of_another_network_is_refused(data: Path) -> None:
 def test_crops_that_are_not_zoomed_keep_their_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     from satdifuser_qgis.engine.training.pretraining import augment
 
-    for name in ("ZOOMED_SHARE", "GAIN", "OFFSET"):
+    for name in ("RESIZED_SHARE", "GAIN", "OFFSET"):
         monkeypatch.setattr(augment, name, 0.0)
     tiles = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     index = torch.arange(4).repeat(8)
-    crops = random_crops(tiles, index, 16, torch.Generator().manual_seed(1))
+    bank = Bank(tiles, torch.full((4,), 10.0), torch.zeros(4, 2), torch.linspace(0.25, 1, 4).double(), ())
+    crops, gsd_m = random_crops(bank, index, 16, torch.Generator().manual_seed(1))
     assert crops.shape == (32, 3, 16, 16)
+    assert set(gsd_m.tolist()) == {10.0}
     for crop, number in zip(crops, index.tolist()):
         windows = to_range(tiles[number]).unfold(1, 16, 1).unfold(2, 16, 1)
         straight = [torch.rot90(crop, turn, (1, 2)) for turn in range(4)]
@@ -196,6 +328,15 @@ def test_noise_and_v_give_the_clean_image_back() -> None:
 
 
 def test_contrast_is_least_where_pairs_agree() -> None:
+    apart = torch.arange(4.0)[:, None].repeat(1, 2) * 10
     pairs = torch.eye(4).repeat(2, 1)
     strangers = torch.cat([torch.eye(4), torch.eye(4).roll(1, 0)])
-    assert contrast_loss(pairs) < contrast_loss(strangers)
+    assert contrast_loss(pairs, apart) < contrast_loss(strangers, apart)
+
+
+def test_neighbours_are_no_strangers() -> None:
+    alike = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).repeat(2, 1)
+    apart = torch.tensor([[0.0, 0.0], [50.0, 0.0], [99.0, 0.0]])
+    beside = torch.tensor([[0.0, 0.0], [0.65, 0.0], [99.0, 0.0]])
+    assert contrast_loss(alike, beside) < 0.1 * contrast_loss(alike, apart)
+    assert contrast_loss(alike, torch.zeros(3, 2)) == pytest.approx(0.0)

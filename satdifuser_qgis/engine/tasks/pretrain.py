@@ -1,12 +1,13 @@
-"""Pretraining of the embedded backbone: tiles in, checkpoint, diffusers folder, model card and samples out."""
+"""Pretraining of the embedded backbone: tiles in, checkpoints, diffusers folder, model card and samples out."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...protocol.choices import DEVICE
@@ -15,113 +16,203 @@ from ...protocol.pretrain import PretrainRequest
 from ..outputs import Outputs
 from ..reporter import Reporter
 from ..result import Result
+from ..training.pretraining.bank import Bank, read_bank
 from ..training.pretraining.card import Facts
+from ..training.pretraining.denoising import Denoising
 from ..training.pretraining.export import Identity, export
-from ..training.pretraining.loop import Settings, Sitting
-from ..training.pretraining.network import UNSHUFFLE, build_scheduler, build_unet
-from ..training.pretraining.probe import Labelled, class_of, pixel_statistics, probe, score
+from ..training.pretraining.loop import Settings, Sitting, new_state
+from ..training.pretraining.network import UNSHUFFLE, Pretrainer, build_scheduler, build_unet
+from ..training.pretraining.one_pass import Distillation, OnePass
+from ..training.pretraining.probe import Trial, pixel_statistics, probe, read_trial, score, score_clean
 from ..training.pretraining.samples import sample_grid
-from ..training.pretraining.state import Progress, averaged_unet, read_checkpoint
-from ..training.pretraining.tiles import read_ids, read_tiles
+from ..training.pretraining.state import CLEAN, NOISED, State, averaged_unet, read_clean
+from ..training.pretraining.tried import add_tried
 
 SAMPLES = "samples.png"
+CPU_BATCH, GPU_BATCH, SMALL_GPU_BATCH = 128, 2048, 1024
+SMALL_GPU_BYTES = 12 * 2**30
+# The student begins near its goal, and its maps as identities.
+DISTIL_RATE, DISTIL_FINISH = 3e-4, 0.3
 
 
 def run(request: PretrainRequest, reporter: Reporter, outputs: Outputs) -> Result:
-    """Trains for one sitting, then writes the backbone's folder from the averaged weights.
+    """Trains for one sitting, distils, then writes the backbone's folder from the averaged weights.
 
     With 0 minutes it only writes the folder from the checkpoint that is there.
     """
-    data, folder = Path(request.data), Path(request.run)
-    left_out = read_ids(request.leave_out, request.leave_out_fold)
+    folder = Path(request.run)
     accelerator = _accelerator(request.device)
-    tiles, ids = read_tiles(data, leave_out=left_out)
-    reporter.log(f"{len(ids)} tiles are read; {len(left_out)} are left out and stay unread.")
+    bank = read_bank(request.sources)
+    for part in bank.contents:
+        reporter.log(f"{part.images} images of {part.source.path}: {part.tiles} tiles, {part.share:.0%} of the views.")
+    trial = read_trial(request.sources[0], request.labels) if accelerator.is_main_process else None
+    settings = _settings(request, accelerator.device)
     if request.minutes > 0:
-        sitting = Sitting(_settings(request), tiles, folder, accelerator, Path(request.backbone))
-        if sitting.resumed:
-            reporter.log(f"Training goes on from step {sitting.state.progress.step}.")
-        sitting.run(reporter)
+        _train(request, settings, bank, trial, accelerator, reporter)
+    if request.distil_minutes > 0:
+        accelerator.wait_for_everyone()
+        _distil(request, settings, bank, accelerator, reporter)
     accelerator.wait_for_everyone()
-    _, progress = read_checkpoint(folder)
+    _, progress = averaged_unet(folder, Path(request.backbone))
     if accelerator.is_main_process:
-        _write(request, progress, ids, left_out, tiles.shape[-1], reporter, outputs)
+        _write(request, bank, trial, reporter, outputs)
     values: dict[str, float | int | str] = {"step": progress.step, "views": progress.views, "seconds": progress.seconds}
     return Result({"backbone": request.backbone}, values)
 
 
-def _write(
+def _train(
     request: PretrainRequest,
-    progress: Progress,
-    ids: list[str],
-    left_out: frozenset[str],
-    tile_px: int,
+    settings: Settings,
+    bank: Bank,
+    trial: Trial | None,
+    accelerator: Accelerator,
     reporter: Reporter,
-    outputs: Outputs,
 ) -> None:
+    """The first part: from the last checkpoint, else from the weights that are written, else from nothing."""
+    torch.manual_seed(request.seed)
+    model = Pretrainer(build_unet(bank.side, request.widths))
+    state = new_state(NOISED, model, settings, accelerator.device)
+    _take_up(state, request, reporter)
+
+    def look(average: Any) -> None:
+        if trial is None or trial.fitting is None:
+            return
+        network = build_unet(bank.side, request.widths).to(accelerator.device)
+        network.load_state_dict(average.unet.state_dict())
+        scores = score(network, trial, _middle(request), reporter, parts=False)
+        for name, figure in scores.linear.items():
+            reporter.metric(f"probe macro F1, {name}, linear", figure)
+            reporter.metric(f"probe macro F1, {name}, SVM", scores.svm[name])
+            reporter.log(
+                f"{state.progress.views} views: probe macro F1 {figure:.3f} linear, {scores.svm[name]:.3f} SVM."
+            )
+
+    Sitting(settings, Denoising(settings, bank, accelerator.device), state, Path(request.run), accelerator, look).run(
+        reporter
+    )
+
+
+def _distil(
+    request: PretrainRequest, settings: Settings, bank: Bank, accelerator: Accelerator, reporter: Reporter
+) -> None:
+    """The second part: from its last checkpoint, or anew where the first part has gone on since."""
+    weights, progress = averaged_unet(Path(request.run), Path(request.backbone))
+    teacher = build_unet(bank.side, request.widths)
+    teacher.load_state_dict(weights, strict=False)
+    settings = replace(
+        settings,
+        minutes=request.distil_minutes,
+        steps=request.distil_steps,
+        learning_rate=DISTIL_RATE,
+        finish=DISTIL_FINISH,
+        look_minutes=0.0,
+    )
+    student = build_unet(bank.side, request.widths)
+    student.load_state_dict(teacher.state_dict())
+    state = new_state(CLEAN, OnePass(student, len(request.times)), settings, accelerator.device)
+    if read_clean(Path(request.run), progress.step) is not None:
+        _take_up(state, request, reporter)
+    state.progress.settings["teacher_step"] = progress.step
+    objective = Distillation(settings, bank, teacher, sorted(request.times), accelerator.device)
+    Sitting(settings, objective, state, Path(request.run), accelerator).run(reporter)
+
+
+def _take_up(state: State, request: PretrainRequest, reporter: Reporter) -> None:
+    if state.load(Path(request.run)) or (state.name == NOISED and state.adopt(Path(request.backbone))):
+        reporter.log(f"Training goes on from step {state.progress.step}.")
+
+
+def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: Reporter, outputs: Outputs) -> None:
     """Scores the averaged weights, draws samples, writes the folder."""
-    weights, _ = averaged_unet(Path(request.run))
-    trained, untrained = build_unet(tile_px, request.widths), _untrained(tile_px, request)
-    trained.load_state_dict(weights)
-    scheduler = build_scheduler()
+    folder, target = Path(request.run), Path(request.backbone)
+    weights, progress = averaged_unet(folder, target)
+    trained, untrained = build_unet(bank.side, request.widths), _untrained(bank.side, request)
+    trained.load_state_dict(weights, strict=False)
+    second = read_clean(folder, progress.step)
+    clean = None
+    if second is not None:
+        clean = build_unet(bank.side, request.widths)
+        clean.load_state_dict(second[0], strict=False)
+    elif (target / "clean").exists():
+        reporter.log(f'"{target / "clean"}" belongs to older weights; distil it again.', "warning")
     facts = Facts(
         progress=progress,
-        about=request.about,
-        tiles=len(ids),
-        tile_px=tile_px,
-        left_out=len(left_out),
-        labels=0,
-        unseen=0,
+        contents=bank.contents,
+        tile_px=bank.side,
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
-        gmac=_gmac(trained, tile_px),
+        gmac=_gmac(trained, bank.side),
         widths=request.widths,
         unshuffle=UNSHUFFLE,
-        gsd_m=(request.gsd_m / 2, request.gsd_m * 2),
+        times=tuple(sorted(request.times)),
+        distillation=None if second is None else second[1],
     )
-    if left_out:
-        _score(request, facts, trained.eval(), untrained.eval(), left_out, reporter)
-    sample_grid(trained.eval(), scheduler, tile_px, outputs.part(Path(request.run) / SAMPLES))
-    target = Path(request.backbone)
-    identity = Identity(target.name, str(progress.step), facts.gsd_m, tuple(sorted(request.times)))
-    export(trained, scheduler, identity, facts, target, outputs.part)
+    if trial is not None:
+        _score(request, facts, trained.eval(), untrained.eval(), clean, trial, reporter, outputs)
+    sample_grid(trained.eval(), build_scheduler(), bank.side, outputs.part(folder / SAMPLES), reporter)
+    identity = Identity(target.name, str(progress.step), _sizes(bank, request.crop_px), facts.times)
+    export(trained, clean, build_scheduler(), identity, facts, target, outputs.part)
     reporter.log(f"{target} holds the backbone after {progress.views} views.")
 
 
 def _score(
-    request: PretrainRequest, facts: Facts, trained: Any, untrained: Any, left_out: frozenset[str], reporter: Reporter
+    request: PretrainRequest,
+    facts: Facts,
+    trained: Any,
+    untrained: Any,
+    clean: Any | None,
+    trial: Trial,
+    reporter: Reporter,
+    outputs: Outputs,
 ) -> None:
-    """Fills in the scores. The tiles left out are read here for the first time, after the training."""
-    unseen, unseen_ids = read_tiles(Path(request.data), only=left_out)
-    there = Labelled(unseen, tuple(class_of(tile) for tile in unseen_ids))
-    training = None
-    if request.labels:
-        chosen, chosen_ids = read_tiles(Path(request.data), leave_out=left_out, only=read_ids(request.labels))
-        training = Labelled(chosen, tuple(class_of(tile) for tile in chosen_ids))
-        facts.labels = len(chosen_ids)
-        pixels = [pixel_statistics(part.tiles) for part in (training, there)]
-        facts.pixels = probe(pixels[0], training.classes, pixels[1], there.classes)
-    facts.unseen = len(unseen_ids)
-    scheduler = build_scheduler()
-    facts.trained = score(trained, scheduler, training, there)
-    facts.untrained = score(untrained, scheduler, training, there)
-    for name, macro_f1 in facts.trained.macro_f1.items():
-        reporter.metric(f"probe macro F1, {name}", macro_f1)
-        reporter.metric(f"probe macro F1, {name}, random weights", facts.untrained.macro_f1[name])
+    """Fills in the scores, and adds them to the table of what was tried."""
+    facts.unseen = len(trial.unseen.classes)
+    facts.trained = score(trained, trial, facts.time, reporter)
+    facts.untrained = score(untrained, trial, facts.time, reporter, parts=False)
+    if trial.fitting is None:
+        return
+    facts.labels = len(trial.fitting.classes)
+    pixels = [pixel_statistics(part.tiles) for part in (trial.fitting, trial.unseen)]
+    facts.pixels = probe(pixels[0], trial.fitting.classes, pixels[1], trial.unseen.classes)
+    if clean is not None:
+        facts.clean = score_clean(clean.eval(), trial, reporter)
+    for name, figure in facts.trained.linear.items():
+        reporter.metric(f"probe macro F1, {name}, linear", figure)
+        reporter.metric(f"probe macro F1, {name}, SVM", facts.trained.svm[name])
+    facts.tried = add_tried(request.tried, _row(request, facts), outputs.part)
 
 
-def _settings(request: PretrainRequest) -> Settings:
-    return Settings(
-        minutes=request.minutes,
-        steps=request.steps,
-        batch=request.batch,
-        crop_px=request.crop_px,
-        finish=request.finish,
-        learning_rate=request.learning_rate,
-        contrast=request.contrast,
-        seed=request.seed,
-        checkpoint_minutes=request.checkpoint_minutes,
-        widths=request.widths,
-    )
+def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
+    """This training in the table of what was tried."""
+    settings, everything = facts.progress.settings, "all streams"
+    return {
+        "run": Path(request.run).name,
+        "step": facts.progress.step,
+        "views": facts.progress.views,
+        "minutes": round(facts.progress.seconds / 60),
+        "widths": " ".join(map(str, facts.widths)),
+        "GMAC a tile": facts.gmac,
+        "sources": len(facts.contents),
+        "contrast": settings.get("contrast", 0.0),
+        "alignment": settings.get("alignment", 0.0),
+        "finish": settings.get("finish", 0.0),
+        "linear": facts.trained.linear[everything],
+        "SVM": facts.trained.svm[everything],
+        "clean linear": facts.clean.linear.get(everything),
+        "clean SVM": facts.clean.svm.get(everything),
+    }
+
+
+def _settings(request: PretrainRequest, device: torch.device) -> Settings:
+    names = ("minutes", "steps", "crop_px", "finish", "learning_rate", "contrast", "alignment", "unknown_gsd", "seed")
+    given = {name: getattr(request, name) for name in (*names, "checkpoint_minutes", "part_mb")}
+    return Settings(batch=request.batch or _batch(device), look_minutes=request.probe_minutes, **given)
+
+
+def _batch(device: torch.device) -> int:
+    """Crops a step that suit a device."""
+    if device.type != "cuda":
+        return CPU_BATCH
+    return GPU_BATCH if torch.cuda.get_device_properties(device).total_memory > SMALL_GPU_BYTES else SMALL_GPU_BATCH
 
 
 def _accelerator(choice: int) -> Accelerator:
@@ -130,7 +221,10 @@ def _accelerator(choice: int) -> Accelerator:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise EngineError("device", "CUDA was chosen, but no CUDA device is there.", "Choose automatic or CPU.")
     cuda = torch.cuda.is_available() and wanted in ("automatic", "cuda")
-    return Accelerator(cpu=not cuda and wanted != "mps", mixed_precision="bf16" if cuda else "no")
+    # the student's last convolution, for one, has no part in the second loss
+    several = DistributedDataParallelKwargs(find_unused_parameters=True)
+    precision = "bf16" if cuda else "no"
+    return Accelerator(cpu=not cuda and wanted != "mps", mixed_precision=precision, kwargs_handlers=[several])
 
 
 def _untrained(tile_px: int, request: PretrainRequest) -> Any:
@@ -139,9 +233,20 @@ def _untrained(tile_px: int, request: PretrainRequest) -> Any:
     return build_unet(tile_px, request.widths)
 
 
+def _middle(request: PretrainRequest) -> int:
+    return sorted(request.times)[len(request.times) // 2]
+
+
+def _sizes(bank: Bank, crop_px: int) -> tuple[float, float]:
+    """Least and largest pixel size shown, in metres; 0 where none is known."""
+    known = [part.source.gsd_m for part in bank.contents if part.source.gsd_m]
+    return (min(known, default=0.0), max(known, default=0.0) * bank.side / crop_px)
+
+
 def _gmac(unet: Any, tile_px: int) -> float:
     """Thousand million multiply-adds of one pass over one tile."""
     side = tile_px // UNSHUFFLE
+    at = torch.zeros(1, dtype=torch.long)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        unet(torch.zeros(1, 3 * UNSHUFFLE**2, side, side), torch.zeros(1, dtype=torch.long))
+        unet(torch.zeros(1, 3 * UNSHUFFLE**2, side, side), at, at)
     return float(counter.get_total_flops()) / 2e9

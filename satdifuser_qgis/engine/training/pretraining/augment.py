@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-ZOOM = 2.0
-ZOOMED_SHARE = 0.5
+from .bank import Bank
+
+# Half of the crops keep their pixels; the others are a part of the tile's area, resized.
+RESIZED_SHARE = 0.5
+SMALLEST_PART = 0.4
 GAIN = 0.1
 OFFSET = 0.05
 
@@ -19,25 +20,24 @@ def to_range(pixels: Tensor) -> Tensor:
     return pixels.float() / 127.5 - 1
 
 
-def random_crops(tiles: Tensor, index: Tensor, crop: int, generator: torch.Generator) -> Tensor:
-    """One random crop a tile named by ``index``.
+def random_crops(bank: Bank, index: Tensor, crop: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """One random crop a tile named by ``index`` (B,), of ``crop`` px a side, at most the tile's; and its pixel size.
 
-    tiles: bytes (N, 3, S, S); index: (B,) on the same device; crop: side of the result in px, at most S.
-    Half of the crops keep their pixels, the others are zoomed by 1/2 to 2 (other ground sampling distances); all are
-    flipped and turned at random and get a gain of up to 10 % and an offset a channel of up to 5 % of the range.
-    Returns (B, 3, crop, crop), float32 in [-1, 1].
+    Half of the crops keep their pixels, the others show 0.4 to 1 of the tile's area, resized; all are flipped and
+    turned at random and get a gain of up to 10 % and an offset a channel of up to 5 % of the range.
+    Returns (B, 3, crop, crop), float32 in [-1, 1], and (B,) metres, 0 = unknown.
     """
-    count, side = len(index), tiles.shape[-1]
-    draw = torch.rand((11, count), generator=generator, device=tiles.device)
-    zoom = torch.where(draw[0] < ZOOMED_SHARE, torch.exp((2 * draw[1] - 1) * math.log(ZOOM)), torch.ones_like(draw[0]))
-    extent = (crop / zoom).clamp(max=float(side))
+    count, side = len(index), float(bank.side)
+    draw = torch.rand((11, count), generator=generator, device=index.device)
+    resized = (SMALLEST_PART + (1 - SMALLEST_PART) * draw[1]).sqrt() * side
+    extent = torch.where(draw[0] < RESIZED_SHARE, resized, torch.full_like(resized, crop))
     corner = draw[2:4] * (side - extent + (extent == crop))
-    corner = torch.where(extent == crop, corner.floor(), corner)
-    images = to_range(tiles[index])
+    corner = torch.where(extent == crop, corner.floor().clamp(max=side - crop), corner)
     theta = _warp(extent / side, (2 * corner + extent) / side - 1, draw[4:7] < 0.5)
     grid = functional.affine_grid(theta, [count, 3, crop, crop], align_corners=False)
+    images = to_range(bank.tiles[index])
     crops = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return _relight(crops, draw[7], draw[8:11])
+    return _relight(crops, draw[7], draw[8:11]), bank.gsd_m[index] * extent / crop
 
 
 def _warp(scale: Tensor, centre: Tensor, mirror: Tensor) -> Tensor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .bank import Contents
+from .checkpoint import Progress
 from .probe import Scores
-from .state import Progress
+from .tried import Row, tried_table
 
 HEAD = """# {name}
 
@@ -15,26 +18,37 @@ labels. It ships as a source of features for land-cover maps, not as a generator
 | | |
 |---|---|
 | network | UNet2DModel, widths {widths}, no attention, input pixel-unshuffled by {unshuffle} |
-| size | {parameters:.2f} M weights, float16, {megabytes:.1f} MB |
-| cost | {gmac:.3f} GMAC per {tile_px} x {tile_px} px tile and pass |
+| size | {parameters:.2f} M weights a network, {networks}, float16, {megabytes:.1f} MB |
+| cost | {gmac:.3f} GMAC per {tile_px} x {tile_px} px tile and pass, {large:.1f} at 256 x 256 px |
 | prediction | v, cosine schedule of 1,000 times; log-normal noise levels that favour low noise |
+| pixel size | class label of type "timestep": metres times 1000; 0 where unknown, as in {unknown:.0%} of the views |
 | SHA-256 of the weights | {digest} |
+"""
+
+SOURCE = """
+{about}
+
+- {images:,} images at {gsd} m a pixel, {pixels:,.1f} million pixels, cut into {tiles:,} tiles of {tile_px} px at full
+  and half resolutions; {share:.0%} of the views. {left_out:,} images were left out and never decoded in training.
 """
 
 TRAINING = """
 ## Training
 
-{about}
-
-- Tiles: {tiles:,}, of {tile_px} x {tile_px} px; {left_out:,} tiles of the left-out list were never decoded in training.
-- Pixel values 0..255 become -1..1 by constants. Flips, quarter turns, zoom 1/2 to 2 (pixel sizes {gsd[0]:g} to
-  {gsd[1]:g} m), gain up to 10 %, offset up to 5 % of the range.
-- {views:,} crops shown ({pixels:,.0f} million pixels), {steps:,} steps, {minutes:.0f} minutes of wall clock in
-  {sittings} sitting(s) on {hardware}, shared with other work.
+- {views:,} crops shown ({shown:,.0f} million pixels), {steps:,} steps, {minutes:.0f} minutes of wall clock in
+  {sittings} sitting(s) on {hardware}.
+- Pixel values 0..255 become -1..1 by constants. Half of the crops keep their pixels, half show 0.4 to 1 of a tile's
+  area, resized; flips, quarter turns, gain up to 10 %, offset up to 5 % of the range.
 - Crops of {crop_px} px, batch {batch}, learning rate {rate:g}; the last sitting's final {finish:.0%} on whole tiles
   with a falling rate. Shipped are the averaged weights (decay 0.999).
-- Beside denoising: contrast between two crops of one tile (weight {contrast:g}), read from pooled maps of middle and
-  decoder. No labels, no captions, no other network.
+- Beside denoising: contrast between two crops of one tile (weight {contrast:g}; neighbouring tiles are no strangers),
+  and alignment of a noisy crop with what the averaged network says of another crop at little noise (weight
+  {alignment:g}), both read from pooled maps of middle and decoder. No labels, no captions, no other network.
+"""
+
+DISTILLATION = """- The folder `clean` holds a second network of the same layout for one pass over the image without
+  noise, at time 0: distilled from the first one's streams at times {times} in {steps:,} steps, {views:,} tiles,
+  {minutes:.0f} minutes.
 """
 
 SCORES = """
@@ -48,75 +62,112 @@ Mean squared error of v by model time; "left out" are tiles of the left-out list
 """
 
 PROBE = """
-Linear probe: logistic regression on mean, deviation and maximum of the second convolutions of middle and decoder, one
-seed, {labels:,} labelled tiles, scored on the {unseen:,} left-out tiles (macro F1 / accuracy). The same probe on twelve
-statistics of the pixels themselves: {pixels[0]:.3f} / {pixels[1]:.3f}.
+Probes, cheap and only for comparing trainings: logistic regression and RBF-SVM on mean, deviation and maximum of the
+second convolutions of middle and decoder at time {time}, one seed, {labels:,} labelled tiles, scored on {unseen:,}
+left-out tiles, macro F1 linear / SVM. The same on twelve statistics of the pixels: {pixels[0]:.3f} / {pixels[1]:.3f}.
 
 | read | trained | same network, random weights |
 |---|---|---|
 {probe}
 """
 
+TRIED = """
+## What was tried
+
+Probes as above, each training by the same recipe with other settings:
+
+{table}
+"""
+
+REPRODUCE = """
+## To reproduce
+
+`make pretrain MINUTES={minutes:.0f} LAST=1` with the sources above in one folder (`SATDIFUSER_DATA`), and the settings
+that stand in `satdifuser.json`; `python benchmarks/pretrain.py --help` tells how to go on, on a CPU or a GPU.
+"""
+
 LIMITS = """
 ## Good for, and not
 
-Features of 10 m true-colour imagery at half resolution and below, where few labels are at hand, on a laptop and
-offline. The table above says how far they are from random weights; it is a small model after a short training, so
-colour and texture statistics of the pixels themselves can do better alone, and belong beside its features.
-
-It saw Europe only, one sensor, three bands, no clouds to speak of, and no sub-metre imagery at all: elsewhere it works
-by general texture, untested unless the benchmark says so. Samples drawn from it are no evidence of anything on the
-ground.
+Features of true-colour imagery where few labels are at hand, on a laptop and offline. The tables say how far they are
+from random weights; it is a small model, so colour and texture statistics of the pixels themselves belong beside its
+features. It knows the places and sensors named above and hardly any cloud: elsewhere it works by general texture,
+untested unless the benchmark says so. Samples drawn from it are no evidence of anything on the ground.
 """
 
 
 @dataclass
 class Facts:
-    """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training;
-    ``pixels`` is what the probe makes of statistics of the pixels.
+    """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training,
+    ``clean`` those of the one clean pass; ``pixels`` is what the probe makes of statistics of the pixels.
     """
 
     progress: Progress
-    about: str
-    tiles: int
+    contents: Sequence[Contents]
     tile_px: int
-    left_out: int
-    labels: int
-    unseen: int
     parameters: int
     gmac: float
     widths: tuple[int, ...]
     unshuffle: int
-    gsd_m: tuple[float, float]
+    times: tuple[int, ...]
+    distillation: Progress | None = None
+    labels: int = 0
+    unseen: int = 0
     trained: Scores = field(default_factory=Scores)
     untrained: Scores = field(default_factory=Scores)
+    clean: Scores = field(default_factory=Scores)
     pixels: tuple[float, float] = (0.0, 0.0)
+    tried: list[Row] = field(default_factory=list)
     digest: str = ""
     bytes: int = 0
+
+    @property
+    def time(self) -> int:
+        """The time at which probes read: the middle one."""
+        return self.times[len(self.times) // 2]
 
 
 def model_card(name: str, revision: str, facts: Facts) -> str:
     """The card as Markdown. Tables without figures are left out."""
-    progress, settings = facts.progress, facts.progress.settings
     head = HEAD.format(
         name=name,
         revision=revision,
         widths=", ".join(map(str, facts.widths)),
         unshuffle=facts.unshuffle,
         parameters=facts.parameters / 1e6,
+        networks="two networks" if facts.distillation else "one network",
         megabytes=facts.bytes / 1e6,
         gmac=facts.gmac,
+        large=facts.gmac * (256 / facts.tile_px) ** 2,
         tile_px=facts.tile_px,
+        unknown=facts.progress.settings.get("unknown_gsd", 1.0),
         digest=facts.digest,
     )
-    training = TRAINING.format(
-        about=facts.about or "The origin of the data was not stated in the request.",
-        tiles=facts.tiles,
+    data = "\n## Data\n" + "".join(_source(facts, contents) for contents in facts.contents)
+    tried = TRIED.format(table=tried_table(facts.tried)) if facts.tried else ""
+    again = REPRODUCE.format(minutes=facts.progress.seconds / 60)
+    return head + data + _training(facts) + _figures(facts) + tried + again + LIMITS
+
+
+def _source(facts: Facts, contents: Contents) -> str:
+    source = contents.source
+    return SOURCE.format(
+        about=source.about or "The origin of these data was not stated in the request.",
+        images=contents.images,
+        gsd=f"{source.gsd_m:g}" if source.gsd_m else "an unknown number of",
+        pixels=contents.pixels / 1e6,
+        tiles=contents.tiles,
         tile_px=facts.tile_px,
-        left_out=facts.left_out,
-        gsd=facts.gsd_m,
+        share=contents.share,
+        left_out=contents.left_out,
+    )
+
+
+def _training(facts: Facts) -> str:
+    progress, settings = facts.progress, facts.progress.settings
+    text = TRAINING.format(
         views=progress.views,
-        pixels=progress.pixels / 1e6,
+        shown=progress.pixels / 1e6,
         steps=progress.step,
         minutes=progress.seconds / 60,
         sittings=progress.sittings,
@@ -126,17 +177,28 @@ def model_card(name: str, revision: str, facts: Facts) -> str:
         rate=settings["learning_rate"],
         finish=settings["finish"],
         contrast=settings["contrast"],
+        alignment=settings.get("alignment", 0.0),
     )
-    return head + training + _figures(facts) + LIMITS
+    second = facts.distillation
+    if second is None:
+        return text
+    return text + DISTILLATION.format(
+        times=", ".join(map(str, facts.times)), steps=second.step, views=second.views, minutes=second.seconds / 60
+    )
 
 
 def _figures(facts: Facts) -> str:
     text = ""
     if facts.trained.losses:
         text += SCORES.format(losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses))
-    if facts.trained.macro_f1:
-        rows = "\n".join(_probe_row(facts, name) for name in facts.trained.macro_f1)
-        text += PROBE.format(labels=facts.labels, unseen=facts.unseen, pixels=facts.pixels, probe=rows)
+    if facts.trained.linear:
+        rows = [
+            f"| {name} | {_cell(facts.trained, name)} | {_cell(facts.untrained, name)} |" for name in facts.trained.svm
+        ]
+        rows += [f"| one clean pass, {name} | {_cell(facts.clean, name)} | |" for name in facts.clean.svm]
+        text += PROBE.format(
+            time=facts.time, labels=facts.labels, unseen=facts.unseen, pixels=facts.pixels, probe="\n".join(rows)
+        )
     return text
 
 
@@ -146,8 +208,5 @@ def _loss_row(facts: Facts, bucket: str) -> str:
     return f"| {bucket} | {shown} | {facts.trained.losses[bucket]:.4f} | {facts.untrained.losses[bucket]:.4f} |"
 
 
-def _probe_row(facts: Facts, name: str) -> str:
-    cells = (
-        f"{scores.macro_f1[name]:.3f} / {scores.accuracy[name]:.3f}" for scores in (facts.trained, facts.untrained)
-    )
-    return f"| {name} | {' | '.join(cells)} |"
+def _cell(scores: Scores, name: str) -> str:
+    return f"{scores.linear[name]:.3f} / {scores.svm[name]:.3f}" if name in scores.svm else ""

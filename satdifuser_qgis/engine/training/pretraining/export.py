@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 
 from .card import Facts, model_card
 from .network import UNSHUFFLE
+from .state import CLEAN, NOISED, UNETS, WEIGHTS
 
-WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 Place = Callable[[Path], Path]
 
 
@@ -31,18 +31,28 @@ class Identity:
     default_streams: tuple[str, ...] = ()
 
 
-def export(unet: Any, scheduler: DDIMScheduler, identity: Identity, facts: Facts, target: Path, place: Place) -> None:
+def export(
+    unet: Any,
+    clean: Any | None,
+    scheduler: DDIMScheduler,
+    identity: Identity,
+    facts: Facts,
+    target: Path,
+    place: Place,
+) -> None:
     """Writes the folder ``target``. ``place`` maps each file to where it is written until all of them are whole.
 
-    Weights are stored as float16. ``facts`` are the figures of the card; its digest is filled in here.
+    ``clean`` is the network of the one clean pass, where there is one. Weights are stored as float16. ``facts`` are
+    the figures of the card; its digest is filled in here.
     """
-    weights = {name: value.to(torch.float16).contiguous() for name, value in unet.state_dict().items()}
-    written = place(target / WEIGHTS)
-    save_file(weights, written, metadata={"format": "pt"})
-    # the safetensors library makes files that only their owner may read
-    written.chmod(0o644)
-    facts.digest = grouped(hashlib.sha256(written.read_bytes()).hexdigest())
-    facts.bytes = written.stat().st_size
+    digest = hashlib.sha256()
+    for name, network in ((UNETS[NOISED], unet), (UNETS[CLEAN], clean)):
+        if network is not None:
+            written = _save(network, place(target / name / WEIGHTS))
+            place(target / name / "config.json").write_text(network.to_json_string(), encoding="utf-8")
+            digest.update(written.read_bytes())
+            facts.bytes += written.stat().st_size
+    facts.digest = grouped(digest.hexdigest())
     pipeline = {
         "_class_name": "DDIMPipeline",
         "_diffusers_version": __version__,
@@ -50,10 +60,9 @@ def export(unet: Any, scheduler: DDIMScheduler, identity: Identity, facts: Facts
         "unet": ["diffusers", "UNet2DModel"],
     }
     texts = {
-        "unet/config.json": unet.to_json_string(),
         "scheduler/scheduler_config.json": scheduler.to_json_string(),
         "model_index.json": _json(pipeline),
-        "satdifuser.json": _json({**_description(identity), "training": asdict(facts.progress)}),
+        "satdifuser.json": _json({**_description(identity), **_kept(target), **_counts(facts, clean is not None)}),
         "README.md": model_card(identity.name, identity.revision, facts),
     }
     for name, text in texts.items():
@@ -78,6 +87,31 @@ def _description(identity: Identity) -> dict[str, Any]:
         "input_range": [-1, 1],
         "scaling": {"low": [0, 0, 0], "high": [255, 255, 255]},
     }
+
+
+def _counts(facts: Facts, clean: bool) -> dict[str, Any]:
+    """The counts by which a later training goes on from the folder."""
+    counts = {"training": asdict(facts.progress)}
+    if clean and facts.distillation is not None:
+        counts["distillation"] = asdict(facts.distillation)
+    return counts
+
+
+def _kept(target: Path) -> dict[str, Any]:
+    """What was decided by measuring with the folder that is there, and stays."""
+    card = target / "satdifuser.json"
+    if not card.exists():
+        return {}
+    there = json.loads(card.read_text(encoding="utf-8"))
+    return {key: there[key] for key in ("default_extraction", "default_streams") if key in there}
+
+
+def _save(network: Any, written: Path) -> Path:
+    weights = {name: value.to(torch.float16).contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, written, metadata={"format": "pt"})
+    # the safetensors library makes files that only their owner may read
+    written.chmod(0o644)
+    return written
 
 
 def _json(value: Any) -> str:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
-from torch.nn import functional
 
+from ....protocol.errors import EngineError
 from ...reporter import Reporter
-from .augment import random_crops
-from .network import BUCKETS, UNSHUFFLE, WIDTHS, Noise, Pretrainer, build_scheduler, build_unet, contrast_loss
+from .signals import held_signals
 from .state import State
 
 WARM_UP_STEPS = 300
 LAST_RATE = 0.02
 LOG_STEPS = 50
+Look = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How one sitting trains. ``steps`` counts over all sittings (0: the clock alone ends it).
+    """How one sitting trains; see `PretrainRequest` for the fields of the same names.
 
     In the last ``finish`` share of the sitting (of the steps, where given) whole tiles are shown and the learning
-    rate falls; 0 leaves the weights ready to be trained on. ``checkpoint_minutes`` is the time between checkpoints.
+    rate falls; 0 leaves the weights ready to be trained on.
     """
 
     minutes: float
@@ -40,118 +42,173 @@ class Settings:
     finish: float = 0.2
     learning_rate: float = 1e-3
     contrast: float = 0.2
+    alignment: float = 0.3
+    unknown_gsd: float = 0.3
     seed: int = 0
-    checkpoint_minutes: float = 4.0
-    widths: tuple[int, ...] = WIDTHS
+    checkpoint_minutes: float = 3.0
+    part_mb: float = 0.0
+    look_minutes: float = 0.0
+
+
+@dataclass
+class Batch:
+    """What one batch gave. ``sums``: (2, F), totals and counts of the objective's figures, on the device."""
+
+    loss: Tensor
+    sums: Tensor
+    views: int
+    pixels: int
+
+
+class Objective(Protocol):
+    """What is minimised. ``figures`` names what its batches measure; the last is the loss as a whole."""
+
+    figures: tuple[str, ...]
+
+    def __call__(self, model: Any, average: Any, generator: torch.Generator, finishing: bool) -> Batch:
+        """One batch, by chance from the generator alone. ``average`` is called like ``model``, without gradients."""
+
+
+def new_state(name: str, model: Any, settings: Settings, device: torch.device) -> State:
+    """A model with its optimiser on a device, channels last: convolutions are faster that way everywhere."""
+    model = model.to(device, memory_format=torch.channels_last)
+    rate, fused = settings.learning_rate, device.type in ("cpu", "cuda")
+    return State(
+        name, model, torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=fused)
+    )
 
 
 class Sitting:
-    """One stretch of training to the next checkpoint: from the last one in ``folder``, else from the weights that
-    ``backbone`` holds, else from nothing."""
+    """One stretch of training of a state, which stays in ``folder`` at intervals. ``look`` is shown the averaged model
+    every ``look_minutes``."""
 
     def __init__(
-        self, settings: Settings, tiles: Tensor, folder: Path, accelerator: Accelerator, backbone: Path | None = None
+        self,
+        settings: Settings,
+        objective: Objective,
+        state: State,
+        folder: Path,
+        accelerator: Accelerator,
+        look: Look | None = None,
     ) -> None:
         self.settings = settings
+        self.objective = objective
+        self.state = state
         self.folder = folder
         self.accelerator = accelerator
+        self.look = look if accelerator.is_main_process else None
         self.device = accelerator.device
-        torch.manual_seed(settings.seed)
-        unet = build_unet(tiles.shape[-1], settings.widths)
-        model = Pretrainer(unet).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-        )
-        self.state = State(model, optimizer)
-        self.resumed = self.state.load(folder) or (backbone is not None and self.state.adopt(backbone))
-        self.model, self.optimizer = accelerator.prepare(model, optimizer)
-        self.tiles = tiles.to(self.device)
-        self.noise = Noise(build_scheduler().alphas_cumprod, self.device)
+        self.model, self.optimizer = accelerator.prepare(state.model, state.optimizer)
         self.generator = torch.Generator(self.device)
-        self.sums = torch.zeros((2, len(BUCKETS) + 1), device=self.device)
+        self.sums = torch.zeros((2, len(objective.figures)), device=self.device)
+        self._student, self._teacher = self.model, state.average
+        self._whole = True
 
-    def run(self, reporter: Reporter) -> State:
+    def run(self, reporter: Reporter) -> None:
         """Trains until the budget is used; saves at the end, at intervals, and when it is cancelled."""
         progress, settings = self.state.progress, self.settings
         progress.sittings += 1
         self._describe()
-        begun = saved = time.monotonic()
+        begun = saved = looked = time.monotonic()
         before = progress.seconds
         self.model.train()
         try:
+            self._compile(reporter)
             while True:
                 elapsed = self._shared(time.monotonic() - begun)
                 if elapsed >= 60 * settings.minutes or 0 < settings.steps <= progress.step:
                     break
                 share = progress.step / settings.steps if settings.steps else elapsed / (60 * settings.minutes)
-                self._step(share)
+                with held_signals():
+                    self._step(share)
                 progress.seconds = before + time.monotonic() - begun
                 if progress.step % LOG_STEPS == 0:
                     self._tell(reporter, elapsed)
                 if time.monotonic() - saved > 60 * settings.checkpoint_minutes:
                     self._save()
                     saved = time.monotonic()
+                if self.look and 0 < 60 * settings.look_minutes < time.monotonic() - looked:
+                    self.look(self.state.average)
+                    looked = time.monotonic()
                 reporter.check()
         finally:
             self._save()
-        return self.state
 
     def _step(self, share: float) -> None:
-        """One batch: pairs of crops of the same tiles, noised; denoising and contrast; weights and average move."""
+        """One batch; weights and average move."""
         settings, progress = self.settings, self.state.progress
-        finishing = share >= 1 - settings.finish
-        crop = self.tiles.shape[-1] if finishing else settings.crop_px
-        pairs = max(2, settings.batch * settings.crop_px**2 // crop**2 // 2)
+        self._whole = False
         # All chance comes from (seed, step, process): a resumed training draws what an uninterrupted one draws.
         self.generator.manual_seed((settings.seed * 1_000_003 + progress.step) * 64 + self.accelerator.process_index)
-        index = torch.randint(len(self.tiles), (pairs,), generator=self.generator, device=self.device).repeat(2)
-        images = random_crops(self.tiles, index, crop, self.generator)
-        clean = functional.pixel_unshuffle(images, UNSHUFFLE)
-        times = self.noise.times(len(clean), self.generator)
-        noisy, target = self.noise.apply(clean, times, self.generator)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(share)
-        with self.accelerator.autocast():
-            velocity, embeddings = self.model(noisy.contiguous(memory_format=torch.channels_last), times)
-        errors = (velocity.float() - target).square().mean(dim=(1, 2, 3))
-        contrast = contrast_loss(embeddings)
-        self.accelerator.backward(errors.mean() + settings.contrast * contrast)
+        batch = self.objective(self._student, self._average, self.generator, share >= 1 - settings.finish)
+        self.accelerator.backward(batch.loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
         progress.step += 1
-        progress.views += len(clean) * self.accelerator.num_processes
-        progress.pixels += len(clean) * crop**2 * self.accelerator.num_processes
+        progress.views += batch.views * self.accelerator.num_processes
+        progress.pixels += batch.pixels * self.accelerator.num_processes
         self.state.follow()
-        self._count(times, errors.detach(), contrast.detach())
+        self.sums += batch.sums
+        self._whole = True
+
+    def _average(self, *inputs: Tensor) -> Any:
+        with torch.no_grad(), self.accelerator.autocast():
+            return self._teacher(*inputs)
+
+    def _compile(self, reporter: Reporter) -> None:
+        """On CUDA the networks are compiled, and a batch is tried; where that fails they go on as they are."""
+        if self.device.type != "cuda":
+            return
+        # every size of crops is compiled for itself: there are two, and general shapes cost speed
+        self._student = torch.compile(self.model, dynamic=False)
+        self._teacher = torch.compile(self.state.average, dynamic=False)
+        begun = time.monotonic()
+        try:
+            self._try()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            reporter.log(f"Compiling failed, training goes on without: {first}", "warning")
+            self._student, self._teacher = self.model, self.state.average
+            self._try()
+        reporter.log(f"The first batch took {time.monotonic() - begun:.0f} s.")
+
+    def _try(self) -> None:
+        self.generator.manual_seed(0)
+        self.accelerator.backward(self.objective(self._student, self._average, self.generator, False).loss)
+        self.optimizer.zero_grad()
+        torch.cuda.synchronize()
 
     def _rate(self, share: float) -> float:
         """The learning rate: a linear warm-up, a plateau, a linear fall in the finish."""
-        settings = self.settings
-        warm = min(1.0, (self.state.progress.step + 1) / WARM_UP_STEPS)
+        settings, progress = self.settings, self.state.progress
+        warm = min(1.0, (progress.step - progress.moments_from + 1) / WARM_UP_STEPS)
         left = min(1.0, (1 - share) / settings.finish) if settings.finish else 1.0
         return settings.learning_rate * warm * max(LAST_RATE, left)
 
-    def _count(self, times: Tensor, errors: Tensor, contrast: Tensor) -> None:
-        """Adds a batch to the sums of the losses: a column a noise bucket, then all of them, then the contrast."""
-        edges = torch.tensor(BUCKETS[1:], device=self.device)
-        bucket = torch.searchsorted(edges, times, right=True)
-        self.sums[0].index_add_(0, bucket, errors)
-        self.sums[1].index_add_(0, bucket, torch.ones_like(errors))
-        extra = torch.stack([errors.mean(), contrast])
-        self.sums[0, -2:] += extra
-        self.sums[1, -2:] += 1
-
     def _tell(self, reporter: Reporter, elapsed: float) -> None:
-        """Reports the mean losses since the last report and how far the sitting is."""
+        """Reports the mean figures since the last report and how far the sitting is.
+
+        Raises EngineError("bad_input") once the loss is no number; the last checkpoint then stays.
+        """
         sums = self.accelerator.reduce(self.sums, reduction="sum").tolist()
         self.sums.zero_()
-        names = [f"loss t {low}-{high - 1}" for low, high in zip(BUCKETS, BUCKETS[1:])] + ["loss", "contrast"]
-        losses = {name: total / count for name, total, count in zip(names, *sums) if count}
-        self.state.progress.losses.update(losses)
+        figures = {name: total / count for name, total, count in zip(self.objective.figures, *sums) if count}
+        if not math.isfinite(figures[self.objective.figures[-1]]):
+            self._whole = False
+            raise EngineError(
+                "bad_input",
+                f"The training diverged at step {self.state.progress.step}.",
+                "Choose a lower learning rate.",
+            )
+        self.state.progress.losses.update(figures)
         if not self.accelerator.is_main_process:
             return
-        for name, value in losses.items():
+        for name, value in figures.items():
             reporter.metric(name, value)
         message = f"step {self.state.progress.step}, {self.state.progress.views} views"
         reporter.progress(elapsed, 60 * self.settings.minutes, "s", message)
@@ -164,12 +221,12 @@ class Sitting:
             place = f"a {os.cpu_count()}-core {platform.machine()} CPU ({torch.get_num_threads()} threads)"
         if place not in self.state.progress.hardware:
             self.state.progress.hardware.append(place)
-        numbers = {name: value for name, value in asdict(self.settings).items() if isinstance(value, (int, float))}
-        self.state.progress.settings.update(numbers)
+        self.state.progress.settings.update(asdict(self.settings))
 
     def _save(self) -> None:
-        if self.accelerator.is_main_process:
-            self.state.save(self.folder)
+        """Writes the checkpoint, unless a step failed in its middle."""
+        if self._whole and self.accelerator.is_main_process:
+            self.state.save(self.folder, self.settings.part_mb)
 
     def _shared(self, seconds: float) -> float:
         """The main process's clock, so that all processes stop after the same step."""

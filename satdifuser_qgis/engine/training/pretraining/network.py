@@ -1,7 +1,9 @@
-"""What is trained: a compact pixel-space UNet that predicts v, and a small head that tells crops of one tile apart.
+"""What is trained: a compact pixel-space UNet that predicts v, and small heads that tell tiles apart.
 
-The auxiliary contrast needs no labels and no second pass: it reads pooled maps of the middle and of the decoder, which
-are the maps that segmentation reads later.
+Beside denoising two losses need no labels. Contrast (InfoNCE): crops of one tile are alike, of strangers not. Alignment
+(Grill et al. 2020, "BYOL"; across noise levels as in SRA, arXiv 2505.02831): a noisy crop tells what the averaged
+network says of another crop of the tile with little noise. Both read pooled maps of the middle and of the decoder,
+which are the maps that segmentation reads later.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ TRAIN_STEPS = 1000
 # EDM's log-normal noise levels (Karras et al. 2022): most of the effort lies where features are read.
 LOG_SIGMA_MEAN, LOG_SIGMA_STD = -1.2, 1.2
 UNIFORM_SHARE = 0.1
+LOW_TIMES = 100
 TEMPERATURE = 0.2
+# EuroSAT's tiles lie 0.65 km apart; beside each other or overlapping they show the same ground.
+NEIGHBOUR_KM = 1.5
 BUCKETS = (0, 25, 50, 100, 200, 300, 400, 600, 800, TRAIN_STEPS)
 
 
@@ -40,10 +45,11 @@ def build_unet(sample_px: int, widths: tuple[int, ...] = WIDTHS) -> UNet2DModel:
     """The untrained network for tiles of ``sample_px``, which are pixel-unshuffled before they enter it.
 
     No attention: cost per pixel stays the same at every tile size. Few groups in the norms, since normalised maps
-    lose absolute colour and contrast.
+    lose absolute colour and contrast. The pixel size enters as a class label of type "timestep", see `size_numbers`;
+    that embedding begins with zeros, so that weights without it go on as they were.
     """
     channels = 3 * UNSHUFFLE**2
-    return UNet2DModel(
+    unet = UNet2DModel(
         sample_size=sample_px // UNSHUFFLE,
         in_channels=channels,
         out_channels=channels,
@@ -53,11 +59,15 @@ def build_unet(sample_px: int, widths: tuple[int, ...] = WIDTHS) -> UNet2DModel:
         down_block_types=("DownBlock2D",) * len(widths),
         up_block_types=("UpBlock2D",) * len(widths),
         add_attention=False,
+        class_embed_type="timestep",
     )
+    for parameter in unet.class_embedding.linear_2.parameters():
+        nn.init.zeros_(parameter)
+    return unet
 
 
 class Pretrainer(nn.Module):
-    """The UNet with the contrast head; one call gives what both losses need."""
+    """The UNet with the heads of the label-free losses; one call gives what all of them need."""
 
     def __init__(self, unet: Any, width: int = 128) -> None:
         super().__init__()
@@ -66,20 +76,70 @@ class Pretrainer(nn.Module):
         for block in (unet.mid_block, *unet.up_blocks):
             block.register_forward_hook(self._keep)
         widths = [unet.config["block_out_channels"][-1], *reversed(unet.config["block_out_channels"])]
-        self.projector = nn.Sequential(
-            nn.Linear(2 * sum(widths), 512), nn.LayerNorm(512), nn.GELU(), nn.Linear(512, width)
-        )
+        self.projector = _head(2 * sum(widths), width)
+        self.predictor = _head(width, width)
 
     def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self._maps.append(output)
 
-    def forward(self, noisy: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-        """Predicted v (B, 3 f², H/f, W/f) and an embedding of unit length (B, width) of each noisy input."""
+    def forward(self, noisy: Tensor, times: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of noisy inputs (B, 3 f², H/f, W/f): predicted v, shaped as they are, and two vectors of unit length (B, D):
+        what the input's maps say of its tile, and what another crop of that tile is expected to say.
+
+        sizes: (B,) numbers of `size_numbers`.
+        """
         self._maps.clear()
-        velocity = self.unet(noisy, times).sample
-        pooled = [statistic for kept in self._maps for statistic in _pool(kept)]
+        velocity = self.unet(noisy, times, sizes).sample
+        pooled = torch.cat([statistic for kept in self._maps for statistic in _pool(kept)], dim=1)
         self._maps.clear()
-        return velocity, functional.normalize(self.projector(torch.cat(pooled, dim=1)).float(), dim=1)
+        told = self.projector(pooled)
+        expected = self.predictor(told)
+        return velocity, functional.normalize(told.float(), dim=1), functional.normalize(expected.float(), dim=1)
+
+
+def _head(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, 512), nn.LayerNorm(512), nn.GELU(), nn.Linear(512, outputs))
+
+
+def size_numbers(gsd_m: Tensor, unknown: Tensor) -> Tensor:
+    """What the network is told of the pixel size: metres times 1000, as DiffusionSat does, and 0 where unknown."""
+    return torch.where(unknown, torch.zeros_like(gsd_m), gsd_m * 1000)
+
+
+class StreamReader(nn.Module):
+    """The streams that segmentation reads: second convolutions of middle and decoder, in the order of computation."""
+
+    def __init__(self, unet: Any) -> None:
+        super().__init__()
+        blocks = [unet.mid_block, *unet.up_blocks]
+        modules = [resnet.conv2 for block in blocks for resnet in block.resnets]
+        self.channels = tuple(module.out_channels for module in modules)
+        self.blocks = tuple(number for number, block in enumerate(blocks) for _ in block.resnets)
+        self._maps: list[Tensor] = []
+        # in a list, so that the network is not counted among this module's own parameters
+        self._unet = [unet]
+        self._hooks = [module.register_forward_hook(self._keep) for module in modules]
+
+    def _keep(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._maps.append(output)
+
+    def forward(self, noisy: Tensor, times: Tensor, sizes: Tensor) -> list[Tensor]:
+        """One map (B, C, h, w) a stream."""
+        self._maps.clear()
+        self._unet[0](noisy, times, sizes)
+        maps = list(self._maps)
+        self._maps.clear()
+        return maps
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self._unet[0].parameters()).device
+
+    def close(self) -> None:
+        """Takes its hooks off the network."""
+        for hook in self._hooks:
+            hook.remove()
 
 
 class Noise:
@@ -99,6 +159,10 @@ class Noise:
         times = torch.searchsorted(self._log_ratio, level).clamp(0, TRAIN_STEPS - 1)
         return torch.where(draw[0] < UNIFORM_SHARE, (draw[1] * TRAIN_STEPS).long(), times)
 
+    def low_times(self, count: int, generator: torch.Generator) -> Tensor:
+        """Model times (count,) of little noise, uniform."""
+        return torch.randint(LOW_TIMES, (count,), generator=generator, device=self.signal.device)
+
     def apply(self, clean: Tensor, times: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The noisy input and the v that the network shall predict, both shaped as ``clean`` (B, C, H, W)."""
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
@@ -106,13 +170,23 @@ class Noise:
         return signal * clean + sigma * noise, signal * noise - sigma * clean
 
 
-def contrast_loss(embeddings: Tensor) -> Tensor:
-    """InfoNCE between the two halves (2n, D) of a batch: row i and row n + i come from one tile."""
-    count = len(embeddings) // 2
-    similarity = embeddings @ embeddings.T / TEMPERATURE
-    similarity.fill_diagonal_(float("-inf"))
-    partner = torch.arange(2 * count, device=embeddings.device).roll(count)
+def contrast_loss(told: Tensor, places: Tensor) -> Tensor:
+    """InfoNCE between the two halves (2n, D) of a batch: row i and row n + i come from one tile.
+
+    places: (n, 2) in km. Crops of the same or of a neighbouring tile are not taken for strangers.
+    """
+    count = len(places)
+    partner = torch.arange(2 * count, device=told.device).roll(count)
+    near = ((places[:, None] - places[None]).abs().amax(dim=2) < NEIGHBOUR_KM).repeat(2, 2)
+    stranger = ~near
+    stranger = stranger.scatter(1, partner[:, None], torch.ones_like(stranger))
+    similarity = (told @ told.T / TEMPERATURE).masked_fill(~stranger, float("-inf"))
     return functional.cross_entropy(similarity, partner)
+
+
+def alignment_loss(expected: Tensor, told: Tensor) -> Tensor:
+    """Squared distance of unit vectors (n, D), 0 to 4: what was expected of a tile from what the teacher says of it."""
+    return (2 - 2 * (expected * told.detach()).sum(dim=1)).mean()
 
 
 def _pool(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,29 +1,30 @@
-"""What a trained network is worth: denoising loss on tiles it never saw, and a linear probe of its features.
+"""What a network is worth: denoising loss on tiles it never saw, and probes of its features with few labels.
 
-Labels are used here only, to score; nothing of them reaches the weights.
+Labels are used here only, to score; nothing of them reaches the weights. It is cheap on purpose (a thousand tiles a
+side, one time): enough to see whether a training helps, not to compare with other systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score
-from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from ....protocol.pretrain import Source
+from ...reporter import Reporter
 from .augment import to_range
-from .network import BUCKETS, UNSHUFFLE, Noise
+from .network import BUCKETS, UNSHUFFLE, Noise, StreamReader, build_scheduler
+from .tiles import class_of, find_images, left_out, read_ids, read_images
 
 BATCH = 64
 LOSS_TILES = 128
-PROBE_TIMES = (1, 101, 201)
+PROBE_TILES = 1000
 Values = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -35,54 +36,77 @@ class Labelled:
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Trial:
+    """Labelled tiles to fit probes on, None where there are no labels, and tiles left out of all training."""
+
+    fitting: Labelled | None
+    unseen: Labelled
+
+
 @dataclass
 class Scores:
-    """Macro F1 and accuracy of linear probes by what they read, and the mean squared error of v by noise bucket."""
+    """Macro F1 of a linear probe and of an RBF-SVM by what they read, and the mean squared error of v by bucket."""
 
-    macro_f1: dict[str, float] = field(default_factory=dict)
-    accuracy: dict[str, float] = field(default_factory=dict)
+    linear: dict[str, float] = field(default_factory=dict)
+    svm: dict[str, float] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
 
 
-def class_of(tile: str) -> str:
-    """The class in a tile's id: the folder's name."""
-    return tile.split("/")[0]
+def read_trial(source: Source, labels: str) -> Trial | None:
+    """At most a thousand tiles of each part of a source, by chance but always the same; None where none is left out."""
+    entries = find_images(Path(source.path))
+    secret = left_out(source, entries) & set(entries)
+    if not secret:
+        return None
+
+    def read(wanted: Collection[str]) -> Labelled:
+        order = np.random.default_rng(0).permutation(sorted(wanted))[:PROBE_TILES]
+        images = dict(read_images(entries, only=frozenset(order.tolist())))
+        return Labelled(torch.from_numpy(np.stack(list(images.values()))), tuple(map(class_of, images)))
+
+    return Trial(read((read_ids(labels) & set(entries)) - secret) if labels else None, read(secret))
 
 
-def score(
-    unet: Any,
-    scheduler: DDIMScheduler,
-    training: Labelled | None,
-    unseen: Labelled,
-    times: Sequence[int] = PROBE_TIMES,
-) -> Scores:
-    """Scores one network on the CPU: losses on ``unseen``, and probes where there are labels to train on.
+def score(unet: Any, trial: Trial, time: int, reporter: Reporter, parts: bool = True) -> Scores:
+    """Losses on the unseen tiles, and probes of all streams at one time; with ``parts`` of deep and late ones too."""
+    noise = Noise(build_scheduler().alphas_cumprod, next(unet.parameters()).device)
+    tiles = trial.unseen.tiles[:: max(1, len(trial.unseen.tiles) // LOSS_TILES)]
+    scores = Scores(losses=held_out_losses(unet, noise, tiles, reporter))
+    reader = StreamReader(unet)
+    try:
+        _add_probes(scores, reader, noise, trial, time, reporter, parts)
+    finally:
+        reader.close()
+    return scores
 
-    Probes read all streams at each time, all of them at all times, and each block alone at the middle one.
-    """
-    noise = Noise(scheduler.alphas_cumprod, torch.device("cpu"))
-    scores = Scores(losses=held_out_losses(unet, noise, unseen.tiles[:: max(1, len(unseen.tiles) // LOSS_TILES)]))
-    if training is None:
-        return scores
-    x, y = (pooled_features(unet, noise, part.tiles, times) for part in (training, unseen))
-    middle = len(times) // 2
-    selections: dict[str, Any] = {f"t {time}": np.s_[:, position] for position, time in enumerate(times)}
-    selections["all times"] = np.s_[:, :]
-    for block, columns in _columns(unet).items():
-        selections[f"t {times[middle]}, {block} only"] = np.s_[:, middle, columns]
-    for name, chosen in selections.items():
-        scores.macro_f1[name], scores.accuracy[name] = probe(x[chosen], training.classes, y[chosen], unseen.classes)
+
+def score_clean(unet: Any, trial: Trial, reporter: Reporter) -> Scores:
+    """Probes of all streams of the pass over clean tiles at time 0."""
+    scores, reader = Scores(), StreamReader(unet)
+    try:
+        _add_probes(scores, reader, None, trial, 0, reporter, parts=False)
+    finally:
+        reader.close()
     return scores
 
 
 def probe(x: Values, classes: Sequence[str], y: Values, truth: Sequence[str]) -> tuple[float, float]:
-    """Macro F1 and accuracy on ``y`` of a logistic regression on ``x``, both (N, …), columns standardised by ``x``."""
-    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    """Macro F1 on ``y`` of a logistic regression and of an RBF-SVM on ``x``, columns standardised by ``x``."""
+    # Only here: a machine that is lent for training may have no scikit-learn.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     scaler = StandardScaler().fit(x)
+    x, y = scaler.transform(x), scaler.transform(y)
     # Standardised columns: this keeps the expected size of the decision the same for few and for many of them.
-    model = LogisticRegression(C=10 / x.shape[1], max_iter=500).fit(scaler.transform(x), classes)
-    found = model.predict(scaler.transform(y))
-    return float(f1_score(truth, found, average="macro")), float(accuracy_score(truth, found))
+    linear = LogisticRegression(C=10 / x.shape[1], max_iter=200, tol=1e-3).fit(x, classes)
+    machine = SVC(C=10).fit(x, classes)
+    found = (model.predict(y) for model in (linear, machine))
+    first, second = (float(f1_score(truth, classes, average="macro")) for classes in found)
+    return first, second
 
 
 def pixel_statistics(tiles: Tensor) -> Values:
@@ -93,69 +117,64 @@ def pixel_statistics(tiles: Tensor) -> Values:
 
 
 @torch.no_grad()
-def held_out_losses(unet: Any, noise: Noise, tiles: Tensor, seed: int = 0) -> dict[str, float]:
+def held_out_losses(unet: Any, noise: Noise, tiles: Tensor, reporter: Reporter, seed: int = 0) -> dict[str, float]:
     """Mean squared error of v by noise bucket, each tile once at a random time of each bucket."""
-    generator = torch.Generator().manual_seed(seed)
+    device = noise.signal.device
+    generator = torch.Generator(device).manual_seed(seed)
     totals: dict[str, float] = {}
     for low, high in zip(BUCKETS, BUCKETS[1:]):
         errors = []
-        for begin in range(0, len(tiles), BATCH):
-            clean = functional.pixel_unshuffle(to_range(tiles[begin : begin + BATCH]), UNSHUFFLE)
-            times = torch.randint(low, high, (len(clean),), generator=generator)
+        for clean in _batches(tiles, device):
+            reporter.check()
+            times = torch.randint(low, high, (len(clean),), generator=generator, device=device)
             noisy, target = noise.apply(clean, times, generator)
-            errors.append((unet(noisy, times).sample - target).square().mean(dim=(1, 2, 3)))
+            velocity = unet(noisy, times, torch.zeros_like(times)).sample
+            errors.append((velocity - target).square().mean(dim=(1, 2, 3)))
         totals[f"{low}-{high - 1}"] = float(torch.cat(errors).mean())
     return totals
 
 
 @torch.no_grad()
-def pooled_features(unet: Any, noise: Noise, tiles: Tensor, times: Sequence[int], seed: int = 0) -> Values:
-    """Mean, deviation and maximum of every stream, (N, times, features): the streams that segmentation reads.
-
-    These are the outputs of the second convolutions of middle and decoder.
-    """
-    kept: list[Tensor] = []
-    hooks = [module.register_forward_hook(_keeper(kept)) for module in streams(unet)]
-    generator = torch.Generator().manual_seed(seed)
+def pooled_features(
+    reader: StreamReader, noise: Noise | None, tiles: Tensor, time: int, device: torch.device, reporter: Reporter
+) -> list[Values]:
+    """Mean, deviation and maximum of every stream, (N, 3 C) each; of clean tiles where ``noise`` is None."""
+    generator = torch.Generator(device).manual_seed(0)
     rows = []
-    try:
-        for begin in range(0, len(tiles), BATCH):
-            clean = functional.pixel_unshuffle(to_range(tiles[begin : begin + BATCH]), UNSHUFFLE)
-            columns = []
-            for time in times:
-                at = torch.full((len(clean),), time)
-                kept.clear()
-                unet(noise.apply(clean, at, generator)[0], at)
-                columns.append(torch.cat([_statistics(values) for values in kept], dim=1))
-            rows.append(torch.stack(columns, dim=1))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.cat(rows).numpy()
+    for clean in _batches(tiles, device):
+        reporter.check()
+        at = torch.full((len(clean),), time, device=device)
+        shown = clean if noise is None else noise.apply(clean, at, generator)[0]
+        rows.append([_statistics(values).cpu() for values in reader(shown, at, torch.zeros_like(at))])
+    return [torch.cat(parts).numpy() for parts in zip(*rows)]
 
 
-def streams(unet: Any) -> list[nn.Module]:
-    """The second convolution of each residual block of the middle and the decoder, in the order of computation."""
-    blocks = [unet.mid_block, *unet.up_blocks]
-    return [resnet.conv2 for block in blocks for resnet in block.resnets]
+def _add_probes(
+    scores: Scores, reader: StreamReader, noise: Noise | None, trial: Trial, time: int, reporter: Reporter, parts: bool
+) -> None:
+    if trial.fitting is None:
+        return
+    device = reader.device
+    fitting, unseen = (
+        pooled_features(reader, noise, part.tiles, time, device, reporter) for part in (trial.fitting, trial.unseen)
+    )
+    last = max(reader.blocks)
+    selections = {"all streams": range(last + 1)}
+    if parts:
+        selections |= {"middle and first half of the decoder": range(last // 2 + 1)}
+        selections |= {"second half of the decoder": range(last // 2 + 1, last + 1)}
+    for name, blocks in selections.items():
+        reporter.check()
+        x, y = (
+            np.concatenate([values for values, block in zip(part, reader.blocks) if block in blocks], axis=1)
+            for part in (fitting, unseen)
+        )
+        scores.linear[name], scores.svm[name] = probe(x, trial.fitting.classes, y, trial.unseen.classes)
 
 
-def _columns(unet: Any) -> dict[str, list[int]]:
-    """Which columns of the pooled features come from which block, in the order of `streams`."""
-    names = ["middle", *(f"decoder block {number}" for number in range(len(unet.up_blocks)))]
-    columns: dict[str, list[int]] = {}
-    start = 0
-    for name, block in zip(names, [unet.mid_block, *unet.up_blocks]):
-        end = start + sum(3 * resnet.conv2.out_channels for resnet in block.resnets)
-        columns[name], start = list(range(start, end)), end
-    return columns
-
-
-def _keeper(kept: list[Tensor]) -> Any:
-    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        kept.append(output)
-
-    return keep
+def _batches(tiles: Tensor, device: torch.device) -> list[Tensor]:
+    """Clean inputs of the network, a batch at a time."""
+    return [functional.pixel_unshuffle(to_range(part.to(device)), UNSHUFFLE) for part in tiles.split(BATCH)]
 
 
 def _statistics(values: Tensor) -> Tensor:

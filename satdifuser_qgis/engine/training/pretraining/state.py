@@ -1,106 +1,94 @@
-"""Where a training stands: weights, their average, the optimiser's moments and counts, in one safetensors file."""
+"""Where a training stands: weights, their average, the optimiser's moments and counts."""
 
 from __future__ import annotations
 
+import copy
 import json
-import os
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ....protocol.errors import EngineError
+from .checkpoint import Progress, progress_from, read_checkpoint, write_checkpoint
 
-CHECKPOINT = "checkpoint.safetensors"
+NOISED, CLEAN = "checkpoint", "clean"
+UNETS = {NOISED: "unet", CLEAN: "clean"}
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 EMA_DECAY = 0.999
 
 
-@dataclass
-class Progress:
-    """Counts over all sittings. ``losses`` maps a name to its latest mean."""
-
-    step: int = 0
-    views: int = 0
-    pixels: int = 0
-    seconds: float = 0.0
-    sittings: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
-    hardware: list[str] = field(default_factory=list)
-    settings: dict[str, float] = field(default_factory=dict)
-
-
 class State:
-    """A model in training with the moving average of its weights."""
+    """A model in training, named after its checkpoint, with the moving average of its weights as a second model."""
 
-    def __init__(self, model: Any, optimizer: torch.optim.AdamW) -> None:
+    def __init__(self, name: str, model: Any, optimizer: torch.optim.AdamW) -> None:
+        self.name = name
         self.model = model
         self.optimizer = optimizer
         self.progress = Progress()
-        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.average = copy.deepcopy(model).requires_grad_(False)
+        self._pairs = list(zip(self.average.parameters(), model.parameters()))
 
+    @torch.no_grad()
     def follow(self) -> None:
         """Moves the average towards the weights; faster in the first steps."""
         decay = min(EMA_DECAY, (1 + self.progress.step) / (10 + self.progress.step))
-        with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+        for average, value in self._pairs:
+            average.lerp_(value, 1 - decay)
 
-    def save(self, folder: Path) -> None:
-        """Writes the checkpoint, replacing the last one only when the new one is whole."""
+    def save(self, folder: Path, part_mb: float = 0.0) -> None:
+        """Writes the checkpoint, see `write_checkpoint`."""
         tensors: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
             tensors[f"model.{name}"] = value
-            tensors[f"average.{name}"] = self.average[name]
+        for name, value in self.average.state_dict().items():
+            tensors[f"average.{name}"] = value
         for name, parameter in self.model.named_parameters():
             for moment in ("exp_avg", "exp_avg_sq"):
                 if moment in self.optimizer.state.get(parameter, {}):
                     tensors[f"{moment}.{name}"] = self.optimizer.state[parameter][moment]
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{CHECKPOINT}.part"
-        plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        save_file(plain, part, metadata={"progress": json.dumps(asdict(self.progress))})
-        os.replace(part, folder / CHECKPOINT)
+        write_checkpoint(folder, self.name, tensors, self.progress, part_mb)
 
     def adopt(self, backbone: Path) -> bool:
         """Goes on from a written backbone: its averaged weights and counts, without moments; False where it cannot.
 
-        The checkpoint is too large to be kept beside the code; this loses some hundred steps at most.
+        A checkpoint is too large to be kept beside the code; this loses some hundred steps at most.
         """
         written = read_written(backbone)
-        own = self.model.unet.state_dict()
-        if written is None or {k: v.shape for k, v in written[0].items()} != {k: v.shape for k, v in own.items()}:
+        if written is None or not _fits(written[0], self.model.unet):
             return False
         weights, self.progress = written
-        self.model.unet.load_state_dict(weights)
-        for name, value in weights.items():
-            self.average[f"unet.{name}"].copy_(value)
+        self.progress.moments_from = self.progress.step
+        for model in (self.model, self.average):
+            model.unet.load_state_dict(weights, strict=False)
         return True
 
     def load(self, folder: Path) -> bool:
-        """Takes up the checkpoint in ``folder``; False where there is none.
+        """Takes up the checkpoint in ``folder``; False where there is none. What the checkpoint does not know yet,
+        such as an embedding that was added since, begins anew.
 
         Raises EngineError("bad_input") for one of another network.
         """
-        if not (folder / CHECKPOINT).exists():
+        found = read_checkpoint(folder, self.name)
+        if found is None:
             return False
-        tensors, self.progress = read_checkpoint(folder)
-        weights = _under(tensors, "model.")
-        if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in self.model.state_dict().items()}:
+        tensors, self.progress = found
+        weights, averages = under(tensors, "model."), under(tensors, "average.")
+        if not _fits(weights, self.model):
             raise EngineError(
                 "bad_input", f'The checkpoint in "{folder}" belongs to another network.', "Choose an empty run folder."
             )
-        self.model.load_state_dict(weights)
-        for name, value in _under(tensors, "average.").items():
-            self.average[name].copy_(value)
-        first, second = _under(tensors, "exp_avg."), _under(tensors, "exp_avg_sq.")
+        self.model.load_state_dict(weights, strict=False)
+        self.average.load_state_dict(averages, strict=False)
+        first, second = under(tensors, "exp_avg."), under(tensors, "exp_avg_sq.")
+        steps = float(self.progress.step - self.progress.moments_from)
         for name, parameter in self.model.named_parameters():
             if name in first:
                 self.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(self.progress.step), device=_counter_device(parameter)),
+                    # a fused optimiser keeps its step count beside the parameter
+                    "step": torch.tensor(steps, device=parameter.device),
                     "exp_avg": torch.empty_like(parameter).copy_(first[name]),
                     "exp_avg_sq": torch.empty_like(parameter).copy_(second[name]),
                 }
@@ -109,35 +97,42 @@ class State:
 
 def read_written(backbone: Path) -> tuple[dict[str, Tensor], Progress] | None:
     """Weights (float32) and counts of a folder that `export` wrote; None where there is none with counts."""
-    card, weights = backbone / "satdifuser.json", backbone / "unet" / "diffusion_pytorch_model.safetensors"
+    card, weights = backbone / "satdifuser.json", backbone / UNETS[NOISED] / WEIGHTS
     if not (card.exists() and weights.exists()):
         return None
-    training = json.loads(card.read_text(encoding="utf-8")).get("training")
-    if training is None:
+    counts = json.loads(card.read_text(encoding="utf-8")).get("training")
+    if counts is None:
         return None
-    return {name: value.float() for name, value in load_file(weights).items()}, Progress(**training)
+    return {key: value.float() for key, value in load_file(weights).items()}, progress_from(counts)
 
 
-def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], Progress]:
-    """Tensors on the CPU and counts of the checkpoint in ``folder``. Raises EngineError("bad_input") without one."""
-    if not (folder / CHECKPOINT).exists():
+def averaged_unet(folder: Path, backbone: Path) -> tuple[dict[str, Tensor], Progress]:
+    """The averaged weights of the UNet alone and the counts: of the checkpoint, else of the written backbone.
+
+    Raises EngineError("bad_input") where there is neither.
+    """
+    found = read_checkpoint(folder, NOISED)
+    if found is not None:
+        return under(found[0], "average.unet."), found[1]
+    written = read_written(backbone)
+    if written is None:
         raise EngineError("bad_input", f'There is no checkpoint in "{folder}".', "Train for some minutes first.")
-    with safe_open(folder / CHECKPOINT, framework="pt") as stored:
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-        progress = Progress(**json.loads(stored.metadata()["progress"]))
-    return tensors, progress
+    return written
 
 
-def averaged_unet(folder: Path) -> tuple[dict[str, Tensor], Progress]:
-    """The averaged weights of the UNet alone, and the counts."""
-    tensors, progress = read_checkpoint(folder)
-    return _under(tensors, "average.unet."), progress
+def read_clean(folder: Path, step: int) -> tuple[dict[str, Tensor], Progress] | None:
+    """The averaged weights and counts of the student whose teacher stood at ``step``; None where there is none."""
+    found = read_checkpoint(folder, CLEAN)
+    if found is None or found[1].settings.get("teacher_step") != step:
+        return None
+    return under(found[0], "average.unet."), found[1]
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those tensors whose names begin so, without that beginning."""
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _counter_device(parameter: Tensor) -> torch.device:
-    """Where a fused optimiser keeps its step count: beside the parameter."""
-    return parameter.device
+def _fits(weights: dict[str, Tensor], model: Any) -> bool:
+    own = {name: value.shape for name, value in model.state_dict().items()}
+    return all(own.get(name) == value.shape for name, value in weights.items())
