@@ -19,9 +19,9 @@ from satdifuser_qgis.protocol.codec import dump_request  # noqa: E402 (the packa
 from satdifuser_qgis.protocol.pretrain import PretrainRequest, Source  # noqa: E402
 
 EUROSAT = """**EuroSAT, RGB** (Helber, Bischke, Dengel, Borth: EuroSAT, IEEE JSTARS 2019), training part of the
-project's split, re-encoded once as lossy WebP. Sentinel-2 level 1C, bands B04, B03, B02, Europe; digital numbers 0..2750 were
-scaled to 1..255 by the authors. Licence: MIT, Copyright (c) 2023 Patrick Helber; contains modified Copernicus Sentinel
-data. Left out: fold 0 of the split's table of coordinates (whole cells of half a degree)."""
+project's split, re-encoded once as lossy WebP. Sentinel-2 level 1C, bands B04, B03, B02, Europe; digital numbers
+0..2750 were scaled to 1..255 by the authors. Licence: MIT, Copyright (c) 2023 Patrick Helber; contains modified
+Copernicus Sentinel data. Left out: fold 0 of the split's table of coordinates (whole cells of half a degree)."""
 UC_MERCED = """**UC Merced Land Use** (Yang, Newsam: ACM SIGSPATIAL 2010), training part of the project's split,
 re-encoded once as lossy WebP. USGS National Map urban area imagery of the United States, public domain. Left out: of
 each class, in the order of the names, the first image and every fifth after it."""
