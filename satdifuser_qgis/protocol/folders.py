@@ -43,6 +43,11 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def unfinished() -> Path:
+    """Where the finished parts of interrupted maps wait for a repeat, one folder a map."""
+    return home() / "unfinished"
+
+
 def environment() -> Path:
     """Where the engine's virtual environment is created for this user."""
     return home() / "engine"

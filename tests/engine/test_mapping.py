@@ -9,6 +9,7 @@ import pytest
 import torch
 from affine import Affine
 
+from satdifuser_qgis.engine.inference import mapping
 from satdifuser_qgis.engine.inference.mapping import MapPlan, map_strips
 from satdifuser_qgis.engine.inference.tiles import blend_weights, side_in_raster, tile_grid
 from satdifuser_qgis.engine.raster.grid import Grid, Window
@@ -57,8 +58,15 @@ def _map(raster: _Raster, window: Window, batch: int, overlap: int = 25) -> tupl
     grid = tile_grid(raster.grid.height, raster.grid.width, 16, 16, overlap).touching(window)
     plan = MapPlan(window, grid, (1, 2, 3), SCALING, batch)
     strips = list(map_strips(plan, _Model(), raster, Silent()))
-    assert [s.row for s in strips] == list(np.cumsum([0, *(s.logits.shape[1] for s in strips)])[:-1])
-    return np.concatenate([s.logits for s in strips], 1), np.concatenate([s.valid for s in strips])
+    logits = np.full((2, window.height, window.width), np.nan, np.float32)
+    valid = np.zeros((window.height, window.width), bool)
+    for strip in strips:
+        top, left = strip.window.row - window.row, strip.window.col - window.col
+        rows, columns = slice(top, top + strip.window.height), slice(left, left + strip.window.width)
+        assert np.isnan(logits[:, rows, columns]).all(), "each pixel is finished once"
+        logits[:, rows, columns], valid[rows, columns] = strip.logits, strip.valid
+    assert not np.isnan(logits).any()
+    return logits, valid
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 7), (16, 16), (17, 40), (50, 33), (64, 90)])
@@ -85,6 +93,25 @@ def test_an_extent_gives_the_same_numbers_as_the_whole(window):
     whole = _map(raster, raster.grid.whole, 4)[0]
     rows, columns = slice(window.row, window.row + window.height), slice(window.col, window.col + window.width)
     assert np.abs(_map(raster, window, 4)[0] - whole[:, rows, columns]).max() < 1e-6
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, 50, 200), Window(13, 70, 20, 61), Window(3, 64, 9, 64)])
+def test_blocks_of_columns_give_the_same_numbers_as_one(window, monkeypatch):
+    raster = _raster(50, 200)
+    whole = _map(raster, window, 4)[0]
+    monkeypatch.setattr(mapping, "WIDEST_PX", 64)
+    monkeypatch.setattr(mapping, "FEWEST_TILES", 2)
+    assert np.abs(_map(raster, window, 4)[0] - whole).max() < 1e-6
+
+
+def test_what_is_finished_is_not_computed_again_and_the_rest_is_the_same_to_the_bit():
+    raster = _raster(90, 40)
+    plan = MapPlan(raster.grid.whole, tile_grid(90, 40, 16, 16, 60), (1, 2, 3), SCALING, 3)
+    everything = {strip.window: strip for strip in map_strips(plan, _Model(), raster, Silent())}
+    there = [window for number, window in enumerate(everything) if number % 5 < 3]
+    rest = list(map_strips(plan, _Model(), raster, Silent(), there.__contains__))
+    assert [strip.window for strip in rest] == [window for window in everything if window not in there]
+    assert all((strip.logits == everything[strip.window].logits).all() for strip in rest)
 
 
 def test_weights_are_positive_and_fall_towards_the_edge():

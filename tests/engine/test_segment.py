@@ -136,6 +136,61 @@ def test_an_extent_is_a_cut_of_the_whole(request_):
     assert np.abs(part - whole[:, 31:121, 57:204]).max() < 1e-4
 
 
+class _Interrupting(Silent):
+    """Cancels at a number of tiles, and notes what it was told."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.said = at, ""
+
+    def log(self, message: str, level: str = "info") -> None:
+        self.said += message
+
+    def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
+        if unit == "tiles" and done >= self.at:
+            raise EngineError("cancelled", "Cancelled.")
+
+
+@pytest.mark.parametrize("at", [1, 9, 16])
+def test_an_interrupted_map_goes_on_and_ends_the_same_to_the_byte(request_, tmp_path, own_home, at):
+    wanted = dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), batch=1, overlap=75)
+    targets = [Path(path) for path in (wanted.output, wanted.probabilities, wanted.entropy)]
+    run(wanted)
+    uninterrupted = [path.read_bytes() for path in targets]
+    polygons = geopandas.read_file(wanted.polygons)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
+        segment.run(wanted, _Interrupting(at), outputs)
+    assert list(tmp_path.iterdir()) == []
+    kept = list(own_home.rglob("*.npz"))
+    reporter = _Interrupting(at=10**6)
+    with Outputs("test") as outputs:
+        segment.run(wanted, reporter, outputs)
+        outputs.commit()
+    assert ("goes on from there" in reporter.said) == bool(kept) == (at > 8)
+    assert [path.read_bytes() for path in targets] == uninterrupted
+    assert geopandas.read_file(wanted.polygons).equals(polygons)
+    assert not any((own_home / "unfinished").iterdir())
+
+
+def test_another_setting_starts_anew_and_damaged_parts_are_computed_again(request_, tmp_path, own_home):
+    wanted = dataclasses.replace(request_, batch=1, overlap=75)
+    run(wanted)
+    expected = Path(wanted.output).read_bytes()
+    with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
+        segment.run(wanted, _Interrupting(16), outputs)
+    kept = list(own_home.rglob("*.npz"))
+    assert kept
+    reporter = _Interrupting(10**6)
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(wanted, entropy=""), reporter, outputs)
+    assert "goes on" not in reporter.said
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    run(wanted)
+    assert Path(wanted.output).read_bytes() == expected
+
+
 def test_nodata_stays_nodata(request_, world, tmp_path):
     request = dataclasses.replace(request_, input=str(world / "holed.tif"), polygons=str(tmp_path / "map.gpkg"))
     run(request)

@@ -1,21 +1,31 @@
-"""Logits for a whole raster, band of rows by band of rows, blended over overlapping tiles."""
+"""Logits for a whole raster, column block by column block and strip by strip, blended over overlapping tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..raster.grid import Window
 from ..raster.normalise import Scaling
 from ..raster.read import Raster
 from ..reporter import Reporter
+from .ahead import ahead
 from .landcover_model import LandCoverModel
 from .tiles import TileGrid, blend_weights, read_tile
+
+# Memory must not grow with the raster's width: a block has at most so many columns, and so many tiles at least,
+# since the tiles at its sides are computed for both blocks.
+WIDEST_PX = 4096
+FEWEST_TILES = 16
+# Batches that are read before the network asks for them.
+READ_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -33,49 +43,96 @@ class MapPlan:
 
     @property
     def tiles(self) -> int:
-        """How many tiles the network sees."""
-        return len(self.grid.rows) * len(self.grid.columns)
+        """How many tiles the network sees; those at the sides of a block are seen twice."""
+        return sum(len(grid.rows) * len(grid.columns) for grid in map(self.grid.touching, self.blocks()))
+
+    def blocks(self) -> list[Window]:
+        """The window cut into blocks of columns, at places that do not depend on the window."""
+        width = max(WIDEST_PX, FEWEST_TILES * self.grid.side)
+        first, end = self.window.col, self.window.col + self.window.width
+        cuts = [first, *range((first // width + 1) * width, end, width), end]
+        return [Window(self.window.row, left, self.window.height, right - left) for left, right in pairwise(cuts)]
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Finished rows: ``row`` counts from the window's top; logits (K, rows, width), valid (rows, width)."""
+    """Finished pixels: ``window`` in the raster, logits (K, height, width), valid (height, width)."""
 
-    row: int
+    window: Window
     logits: NDArray[np.float32]
     valid: NDArray[np.bool_]
 
 
-def map_strips(plan: MapPlan, model: LandCoverModel, raster: Raster, reporter: Reporter) -> Iterator[Strip]:
-    """Strips of the window from top to bottom; memory holds one row of tiles, whatever the raster's height.
+@dataclass(frozen=True)
+class _Batch:
+    """Tiles of one row of tiles as they were read: the network's input (B, 3, n, n), valid pixels a tile."""
 
-    Batches never cross a row of tiles and blending goes from left to right, so the sums are always taken in
-    the same order.
+    row: int
+    columns: tuple[int, ...]
+    tiles: Tensor
+    valid: list[NDArray[np.bool_]]
+
+
+def strip_windows(plan: MapPlan, block: Window) -> list[Window]:
+    """The strips of a block, one a row of tiles: down to where the next row of tiles begins, or to the end."""
+    bottom = block.row + block.height
+    starts = [block.row, *(max(row, block.row) for row in plan.grid.rows[1:]), bottom]
+    return [Window(low, block.col, min(high, bottom) - low, block.width) for low, high in pairwise(starts)]
+
+
+def map_strips(
+    plan: MapPlan,
+    model: LandCoverModel,
+    raster: Raster,
+    reporter: Reporter,
+    is_finished: Callable[[Window], bool] = lambda window: False,
+) -> Generator[Strip, None, None]:
+    """The strips of all blocks but those that are finished already.
+
+    Memory holds one row of tiles of one block, whatever the raster's size. Batches never cross a row of tiles and
+    blending goes from left to right, so the sums are always taken in the same order.
     """
-    side, window = plan.grid.side, plan.window
-    accumulator = _Accumulator(len(model.header.classes), window, side)
-    done = 0
-    for number, row in enumerate(plan.grid.rows):
-        for columns in _chunks(plan.grid.columns, plan.batch):
-            accumulator.add(row, *_tile_logits(plan, model, raster, row, columns))
-            done += len(columns)
-            reporter.progress(done, plan.tiles, "tiles", "Mapping")
-        following = plan.grid.rows[number + 1] if number + 1 < len(plan.grid.rows) else None
-        strip = accumulator.finish(following)
-        if strip is not None:
-            yield strip
+    total, done = plan.tiles, 0
+    for block in plan.blocks():
+        grid = plan.grid.touching(block)
+        strips = strip_windows(plan, block)
+        missing = [not window.empty and not is_finished(window) for window in strips]
+        rows = [row for row in grid.rows if any(m and _meets(row, grid.side, w) for m, w in zip(missing, strips))]
+        done += (len(grid.rows) - len(rows)) * len(grid.columns)
+        accumulator = _Accumulator(len(model.header.classes), block, grid.side)
+        with closing(ahead(_read(plan, grid, rows, raster), READ_AHEAD)) as batches:
+            waiting = next(batches, None)
+            for row, window, wanted in zip(grid.rows, strips, missing, strict=True):
+                while waiting is not None and waiting.row == row:
+                    accumulator.add(waiting, _logits(plan, model, raster, waiting))
+                    done += len(waiting.columns)
+                    reporter.progress(done, total, "tiles", "Mapping")
+                    waiting = next(batches, None)
+                strip = accumulator.finish(window)
+                if wanted:
+                    yield strip
 
 
-def _tile_logits(
-    plan: MapPlan, model: LandCoverModel, raster: Raster, row: int, columns: tuple[int, ...]
-) -> tuple[tuple[int, ...], NDArray[np.float32], list[NDArray[np.bool_]]]:
-    read = [read_tile(raster, plan.bands, plan.scaling, row, column, plan.grid) for column in columns]
-    seen = [i for i, (_, valid) in enumerate(read) if valid.any()]
-    logits = np.zeros((len(columns), len(model.header.classes), plan.grid.side, plan.grid.side), np.float32)
+def _meets(row: int, side: int, window: Window) -> bool:
+    return row < window.row + window.height and row + side > window.row
+
+
+def _read(plan: MapPlan, grid: TileGrid, rows: list[int], raster: Raster) -> Generator[_Batch, None, None]:
+    for row in rows:
+        for columns in _chunks(grid.columns, plan.batch):
+            read = [read_tile(raster, plan.bands, plan.scaling, row, column, grid) for column in columns]
+            yield _Batch(row, columns, torch.stack([tile for tile, _ in read]), [valid for _, valid in read])
+
+
+def _logits(plan: MapPlan, model: LandCoverModel, raster: Raster, batch: _Batch) -> NDArray[np.float32]:
+    """(B, K, side, side); zero for tiles without a valid pixel, which the network never sees."""
+    side = plan.grid.side
+    seen = [i for i, valid in enumerate(batch.valid) if valid.any()]
+    logits = np.zeros((len(batch.columns), len(model.header.classes), side, side), np.float32)
     if seen:
-        batch = torch.stack([read[i][0] for i in seen])
-        logits[seen] = model.logits(batch, raster, [(row, columns[i]) for i in seen], plan.grid.side).numpy()
-    return columns, logits, [valid for _, valid in read]
+        positions = [(batch.row, batch.columns[i]) for i in seen]
+        logits[seen] = model.logits(batch.tiles[seen], raster, positions, side).numpy()
+    return logits
 
 
 class _Accumulator:
@@ -90,34 +147,28 @@ class _Accumulator:
         self.total = np.zeros((side, window.width), np.float32)
         self.valid = np.zeros((side, window.width), np.bool_)
 
-    def add(
-        self, row: int, columns: tuple[int, ...], logits: NDArray[np.float32], valid: list[NDArray[np.bool_]]
-    ) -> None:
+    def add(self, batch: _Batch, logits: NDArray[np.float32]) -> None:
         """Adds tiles of one row of tiles, from left to right."""
-        for column, tile, mask in zip(columns, logits, valid, strict=True):
-            to_rows, from_rows = _overlap(self.top, self.side, row, self.side)
+        for column, tile, mask in zip(batch.columns, logits, batch.valid, strict=True):
+            to_rows, from_rows = _overlap(self.top, self.side, batch.row, self.side)
             to_cols, from_cols = _overlap(self.window.col, self.window.width, column, self.side)
             weights = self.weights[from_rows, from_cols]
             self.logits[:, to_rows, to_cols] += weights * tile[:, from_rows, from_cols]
             self.total[to_rows, to_cols] += weights
             self.valid[to_rows, to_cols] |= mask[from_rows, from_cols]
 
-    def finish(self, following: int | None) -> Strip | None:
-        """The rows that no later tile reaches: down to the next row of tiles, or to the window's end."""
-        end = self.window.row + self.window.height
-        bottom = end if following is None else min(end, max(following, self.top))
-        rows = bottom - self.top
-        if rows <= 0:
-            return None
+    def finish(self, window: Window) -> Strip:
+        """The rows of ``window``, which begins at the first open row and which no later tile reaches."""
+        rows = window.height
         strip = Strip(
-            self.top - self.window.row,
+            window,
             (self.logits[:, :rows] / np.maximum(self.total[:rows], 1e-6)).astype(np.float32),
             self.valid[:rows].copy(),
         )
         for buffer in (self.logits, self.total[None], self.valid[None]):
             buffer[:, : self.side - rows] = buffer[:, rows:].copy()
             buffer[:, self.side - rows :] = 0
-        self.top = bottom
+        self.top += rows
         return strip
 
 

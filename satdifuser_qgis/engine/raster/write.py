@@ -1,4 +1,4 @@
-"""Rasters written row by row and turned into cloud optimised GeoTIFFs, with colours and names of classes."""
+"""Rasters written part by part and turned into cloud optimised GeoTIFFs, with colours and names of classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLASS_TAG = "CLASS_"
 class BandWriter:
     """Writes a raster on the pixels of ``window`` of ``grid``; a context manager.
 
-    Rows arrive in order by `write`; leaving the ``with`` block makes the COG at ``path``, or removes
+    Parts arrive in any order by `write`; leaving the ``with`` block makes the COG at ``path``, or removes
     everything where an error is on its way. ``classes`` make it a class raster: colour table, names (as tags
     in the file, and as category names in ``<path>.aux.xml``, the only place where GDAL keeps them) and
     overviews by majority. ``tags`` are provenance. The same input gives the same bytes.
@@ -72,11 +72,14 @@ class BandWriter:
         else:
             self.discard()
 
-    def write(self, row: int, array: NDArray[Any]) -> None:
-        """Writes ``array`` (count,h,w), as wide as the window; ``row`` counts from the window's first."""
-        if array.shape[2] != self.grid.width:
-            raise ValueError(f"rows are {array.shape[2]} px wide but the raster is {self.grid.width}")
-        area = rasterio.windows.Window(0, row, self.grid.width, array.shape[1])
+    def write(self, row: int, array: NDArray[Any], col: int = 0) -> None:
+        """Writes ``array`` (count,h,w); ``row`` and ``col`` count from the window's first."""
+        height, width = array.shape[1:]
+        if row + height > self.grid.height or col + width > self.grid.width:
+            raise ValueError(
+                f"{width} x {height} px at row {row}, column {col} reach beyond {self.grid.width} x {self.grid.height}"
+            )
+        area = rasterio.windows.Window(col, row, width, height)
         with self._writing():
             self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
 

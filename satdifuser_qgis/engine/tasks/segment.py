@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import os
 import time
+from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from ...protocol.classes import LandCoverClass, nodata_for
+from ...protocol.classes import LandCoverClass
+from ...protocol.codec import to_plain
 from ...protocol.errors import EngineError
 from ...protocol.folders import plugin_version
 from ...protocol.segment import SegmentRequest
+from ..inference.ahead import ahead
 from ..inference.device import choose_device, device_title
+from ..inference.finished import Finished
 from ..inference.landcover_model import LandCoverModel
-from ..inference.mapping import MapPlan, Strip, map_strips
+from ..inference.mapping import MapPlan, map_strips
+from ..inference.products import NO_SHARE, ProductMaker, Products
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
@@ -36,18 +43,20 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
     started = time.monotonic()
     with open_raster(request.input) as raster:
         reporter.log("Loading the model and its backbone.")
-        model = LandCoverModel.load(find_model(request.model), device)
+        model_file = find_model(request.model)
+        model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, reporter)
         _tell(plan, model.header, raster, device_title(device), reporter)
         tags = _provenance(request, plan, model.header, raster)
+        finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags) as writers:
-            for strip in map_strips(plan, model, raster, reporter):
-                writers.write(strip)
+            _map(plan, model, raster, writers, finished, reporter)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
         if request.polygons:
             reporter.log("Drawing polygons.")
             _write_polygons(request, model.header, outputs, tags, reporter)
+    finished.clear()
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
     reporter.log(f"{megapixels:.2f} megapixels in {seconds:.0f} s ({megapixels / seconds:.2f} a second).")
@@ -57,6 +66,41 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         "device_used": device_title(device),
     }
     return Result({name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}, values)
+
+
+def _map(
+    plan: MapPlan, model: LandCoverModel, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
+) -> None:
+    """Takes over what an earlier run has finished and computes the rest; the network works while we write."""
+    pixels = 0
+    for window, products in finished.parts():
+        writers.write(window, products)
+        pixels += window.height * window.width
+    if pixels:
+        share = pixels / (plan.window.height * plan.window.width)
+        reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
+    with contextlib.closing(ahead(map_strips(plan, model, raster, reporter, finished.has))) as strips:
+        for strip in strips:
+            products = writers.make(strip)
+            writers.write(strip.window, products)
+            finished.add(strip.window, products)
+
+
+def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raster, device: torch.device) -> str:
+    """Of everything that the pixels depend on, to the last bit; not of where they are written to."""
+    settings = to_plain(request)
+    settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
+    settings |= {name: None for name in ("min_area", "simplify")}
+    changed = os.stat(raster.path).st_mtime_ns if os.path.isfile(raster.path) else 0
+    parts = [
+        settings,
+        hashlib.sha256(model_file.read_bytes()).hexdigest(),
+        raster.fingerprint(),
+        changed,
+        to_plain(plan.scaling),
+        [torch.__version__, torch.get_num_threads(), str(device), plugin_version()],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, reporter: Reporter) -> MapPlan:
@@ -128,44 +172,35 @@ class _Writers:
         tags: dict[str, str],
     ) -> None:
         self.any_valid = False
-        self.codes = np.array([item.code for item in header.classes])
-        self.nodata = nodata_for(int(code) for code in self.codes)
-        dtype = "uint8" if max(self.nodata, int(self.codes.max())) <= 255 else "uint16"
+        self.window = plan.window
+        wanted = {"probabilities": request.probabilities, "entropy": request.entropy, "confidence": request.polygons}
+        self.make = ProductMaker(header.classes, [name for name, path in wanted.items() if path])
         names = tuple(item.name for item in header.classes)
         self._stack = contextlib.ExitStack()
+        self._writers: dict[str, BandWriter] = {}
 
-        def writer(target: str, count: int, kind: str, nodata: float, bands: tuple[str, ...],
-                   classes: tuple[LandCoverClass, ...] | None = None) -> BandWriter:  # fmt: skip
-            return self._stack.enter_context(
-                BandWriter(outputs.part(target), raster.grid, plan.window, count, kind, nodata, bands, classes, tags)
+        def add(name: str, path: Path, dtype: str, nodata: float, bands: tuple[str, ...],
+                classes: tuple[LandCoverClass, ...] | None = None) -> None:  # fmt: skip
+            self._writers[name] = self._stack.enter_context(
+                BandWriter(path, raster.grid, plan.window, len(bands), dtype, nodata, bands, classes, tags)
             )
 
-        self.classes = writer(request.output, 1, dtype, self.nodata, ("land cover",), header.classes)
-        self.probabilities = self.entropy = self.confidence = None
+        make = self.make
+        add("classes", outputs.part(request.output), make.dtype, make.nodata, ("land cover",), header.classes)
         if request.probabilities:
-            self.probabilities = writer(request.probabilities, len(names), "float32", -1.0, names)
+            add("probabilities", outputs.part(request.probabilities), "float32", NO_SHARE, names)
         if request.entropy:
-            self.entropy = writer(request.entropy, 1, "float32", -1.0, ("entropy",))
+            add("entropy", outputs.part(request.entropy), "float32", NO_SHARE, ("entropy",))
         if request.polygons:
             # Polygons need each pixel's confidence; it stays on disk, so that memory holds a strip only.
             scratch = outputs.scratch(request.polygons, "-confidence.tif")
-            self.confidence = self._stack.enter_context(
-                BandWriter(scratch, raster.grid, plan.window, 1, "float32", -1.0, ("confidence",))
-            )
+            add("confidence", scratch, "float32", NO_SHARE, ("confidence",))
 
-    def write(self, strip: Strip) -> None:
-        """Classes, probabilities and entropy of finished rows; nodata where the input has none."""
-        self.any_valid |= bool(strip.valid.any())
-        shares = softmax(strip.logits)
-        codes = np.where(strip.valid, self.codes[strip.logits.argmax(axis=0)], self.nodata)
-        self.classes.write(strip.row, codes[None])
-        for writer, values in (
-            (self.probabilities, shares),
-            (self.entropy, entropy(shares)[None]),
-            (self.confidence, shares.max(axis=0, keepdims=True)),
-        ):
-            if writer is not None:
-                writer.write(strip.row, np.where(strip.valid, values, -1.0).astype(np.float32))
+    def write(self, window: Window, products: Products) -> None:
+        """Writes the arrays of a window of the raster."""
+        self.any_valid |= self.make.any_valid(products)
+        for name, writer in self._writers.items():
+            writer.write(window.row - self.window.row, products[name], window.col - self.window.col)
 
     def __enter__(self) -> _Writers:
         return self
@@ -174,18 +209,6 @@ class _Writers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(K, h, w) shares from 0 to 1 that sum to 1 over the classes."""
-    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=0, keepdims=True), dtype=np.float32)
-
-
-def entropy(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(h, w) entropy of the class shares over its largest possible value: 0 is sure, 1 knows nothing."""
-    bits = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=0)
-    return np.asarray(np.clip(bits / np.log(len(shares)), 0, 1), dtype=np.float32)
 
 
 def _write_polygons(

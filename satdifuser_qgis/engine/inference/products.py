@@ -1,0 +1,57 @@
+"""What is written of a strip of logits: class codes, and where wanted probabilities, entropy and confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...protocol.classes import LandCoverClass, nodata_for
+from .mapping import Strip
+
+# In the rasters of shares, entropy and confidence.
+NO_SHARE = -1.0
+Products = dict[str, NDArray[Any]]
+
+
+class ProductMaker:
+    """Makes the arrays of a strip. ``wanted`` is any of probabilities, entropy and confidence; classes always are."""
+
+    def __init__(self, classes: tuple[LandCoverClass, ...], wanted: Collection[str]) -> None:
+        self.codes = np.array([item.code for item in classes])
+        self.nodata = nodata_for(int(code) for code in self.codes)
+        self.dtype = "uint8" if max(self.nodata, int(self.codes.max())) <= 255 else "uint16"
+        self.wanted = frozenset(wanted)
+
+    def __call__(self, strip: Strip) -> Products:
+        """Arrays (bands, h, w): codes as integers, the rest float32 from 0 to 1; nodata where the input has none."""
+        codes = np.where(strip.valid, self.codes[strip.logits.argmax(axis=0)], self.nodata)
+        made: Products = {"classes": codes[None].astype(self.dtype)}
+        shares = softmax(strip.logits) if self.wanted else strip.logits
+        if "probabilities" in self.wanted:
+            made["probabilities"] = shares
+        if "entropy" in self.wanted:
+            made["entropy"] = entropy(shares)[None]
+        if "confidence" in self.wanted:
+            made["confidence"] = shares.max(axis=0, keepdims=True)
+        for name in self.wanted:
+            made[name] = np.where(strip.valid, made[name], NO_SHARE).astype(np.float32)
+        return made
+
+    def any_valid(self, products: Products) -> bool:
+        """Whether some pixel has a class."""
+        return bool((products["classes"] != self.nodata).any())
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K, h, w) shares from 0 to 1 that sum to 1 over the classes."""
+    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=0, keepdims=True), dtype=np.float32)
+
+
+def entropy(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(h, w) entropy of the class shares over its largest possible value: 0 is sure, 1 knows nothing."""
+    bits = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=0)
+    return np.asarray(np.clip(bits / np.log(len(shares)), 0, 1), dtype=np.float32)
