@@ -300,8 +300,8 @@
    <translation>Was aus den vereinten Merkmalen Klassen macht. UPerNet ist größer und braucht mehr Trainingsdaten.</translation>
   </message>
   <message>
-   <source>How the image is brought to the noise level of each time before its features are read.</source>
-   <translation>Wie das Bild auf die Rauschstärke jeder Zeit gebracht wird, bevor seine Merkmale gelesen werden.</translation>
+   <source>How the image is brought to the noise level of each time before its features are read. Clean reads it once, without noise, and needs a backbone that was made for it. Automatic: the backbone's own choice.</source>
+   <translation>Wie das Bild auf die Rauschstärke jeder Zeit gebracht wird, bevor seine Merkmale gelesen werden. „Sauber“ liest es einmal, ohne Rauschen, und braucht einen Backbone, der dafür gemacht wurde. Automatisch: was der Backbone vorsieht.</translation>
   </message>
   <message>
    <source>Times of the diffusion model, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own choice.</source>
@@ -314,6 +314,10 @@
   <message>
    <source>How often the labels are gone through. 0: until the validation no longer gets better.</source>
    <translation>Wie oft die Trainingsdaten durchlaufen werden. 0: bis die Validierung nicht mehr besser wird.</translation>
+  </message>
+  <message>
+   <source>Fine-tuned: after fusion and head, the backbone is trained with them on your labels. Takes several times as long; the result is kept only where it is better on the ground held back, and is stored in the model. For compact backbones, such as the embedded one.</source>
+   <translation>Nachtrainiert: nach Fusion und Kopf wird auch der Backbone mit ihnen an den Trainingsdaten trainiert. Dauert ein Mehrfaches; das Ergebnis wird nur behalten, wo es auf den zurückgehaltenen Flächen besser ist, und im Modell gespeichert. Für kompakte Backbones wie das eingebettete Diffusionsmodell.</translation>
   </message>
   <message>
    <source>Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring pixels do not flatter it. 0: none, and no scores.</source>
@@ -386,6 +390,10 @@
   <message>
    <source>Epochs</source>
    <translation>Epochen</translation>
+  </message>
+  <message>
+   <source>Training of the backbone</source>
+   <translation>Training des Backbones</translation>
   </message>
   <message>
    <source>Share for validation</source>
@@ -506,6 +514,14 @@
   <message>
    <source>Clean (no noise)</source>
    <translation>Sauber (ohne Rauschen)</translation>
+  </message>
+  <message>
+   <source>Frozen (fusion and head alone learn)</source>
+   <translation>Eingefroren (nur Fusion und Kopf lernen)</translation>
+  </message>
+  <message>
+   <source>Fine-tuned (where the validation gets better)</source>
+   <translation>Nachtrainiert (wo die Validierung besser wird)</translation>
   </message>
   <message>
    <source>CPU</source>

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "satdifuser"
+# What the names of a fine-tuned backbone's tensors begin with.
+BACKBONE = "backbone."
 # File names have at most 255 bytes, of which a letter may take four.
 _LONGEST_STEM = 50
 _LARGEST_TILE = 4096
@@ -33,13 +35,15 @@ _LARGEST_TILE = 4096
 class BackboneReference:
     """Which diffusion model the features come from.
 
-    ``reference`` is how to load it, a shipped name or a folder; ``digest`` is the SHA-256 of its weights.
+    ``reference`` is how to load it, a shipped name or a folder; ``digest`` is the SHA-256 of its weights there.
+    ``tuned``: the model file holds its network's weights, changed by training.
     """
 
     reference: str
     name: str
     revision: str
     digest: str
+    tuned: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,18 @@ def read_model(path: str | os.PathLike[str]) -> tuple[ModelHeader, dict[str, Ten
         raise EngineError(
             "bad_model", f'The model "{Path(path).name}" cannot be read: {error}.', "Use another copy of the file."
         ) from error
+
+
+def backbone_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A network's weights as they are named in a model file: in half precision, under `BACKBONE`."""
+    return {f"{BACKBONE}{name}": tensor.half() for name, tensor in tensors.items()}
+
+
+def split_tensors(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A model file's tensors as those of the decoder and, float32, those of a fine-tuned backbone's network."""
+    decoder = {name: tensor for name, tensor in tensors.items() if not name.startswith(BACKBONE)}
+    network = {name[len(BACKBONE) :]: tensors[name].float() for name in tensors.keys() - decoder.keys()}
+    return decoder, network
 
 
 def find_model(reference: str) -> Path:

@@ -1,4 +1,4 @@
-"""Labels of enumerations, in the order of `protocol.choices`: append only, 0 is automatic."""
+"""Labels of enumerations, in the order of `protocol.choices`: append only, 0 is the default."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def extraction() -> List[str]:
     ]
 
 
+def finetune() -> List[str]:
+    return [
+        translate("SatDiFuser", "Frozen (fusion and head alone learn)"),
+        translate("SatDiFuser", "Fine-tuned (where the validation gets better)"),
+    ]
+
+
 def device() -> List[str]:
     return [
         translate("SatDiFuser", "Automatic"),
@@ -56,5 +63,5 @@ def device() -> List[str]:
 
 
 def enum(name: str, description: str, labels: List[str]) -> QgsProcessingParameterEnum:
-    """An enumeration whose first choice, automatic, is the default."""
+    """An enumeration whose first choice is the default."""
     return QgsProcessingParameterEnum(name, description, options=labels, defaultValue=0)

@@ -8,6 +8,8 @@ SCALING = ("automatic", "constant", "percentile", "divisor", "none")
 FUSION = ("automatic", "global", "localized", "mixture")
 HEAD = ("automatic", "light", "upernet")
 EXTRACTION = ("automatic", "noised", "inversion", "clean")
+# What is trained: fusion and head on a frozen backbone, or the backbone with them where that pays.
+FINETUNE = ("frozen", "backbone")
 DEVICE = ("automatic", "cpu", "cuda", "mps")
 # Of backbones that know metadata: leave the numbers out, give zeros, or the image's own. A text in requests.
 METADATA = ("none", "zeros", "raster")

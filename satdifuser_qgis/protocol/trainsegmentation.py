@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Dict, Tuple
 
-from .choices import DEVICE, EXTRACTION, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
+from .choices import DEVICE, EXTRACTION, FINETUNE, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
 from .classes import StyledClass
 
 
@@ -17,7 +17,8 @@ class TrainSegmentationRequest:
     ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green, blue (empty: found by
     name). ``timesteps`` are model times and ``streams`` module paths in the backbone (empty: the backbone's own).
     ``validation`` is the share of the labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains
-    without a check. ``epochs`` 0 is automatic. ``styles`` are class names, colours and order from the user's own
+    without a check. ``epochs`` 0 is automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the
+    result where the validation gets better. ``styles`` are class names, colours and order from the user's own
     style. ``divisor`` belongs to scaling 3. What is no parameter of the Toolbox: ``streams``, ``metadata`` (of
     backbones that know it), ``published`` (as SatDiFuser's published code does), ``threads``, ``name``, ``styles``.
     """
@@ -46,6 +47,7 @@ class TrainSegmentationRequest:
     metadata: str = "zeros"
     published: bool = False
     epochs: int = 0
+    finetune: int = 0
     validation: float = 0.2
     seed: int = 0
     device: int = 0
@@ -81,6 +83,13 @@ class TrainSegmentationRequest:
             raise ValueError(
                 f"extraction {self.extraction} (clean) reads the image once, without noise, so it takes no timesteps "
                 f"(they are {self.timesteps}) and nothing published; leave them out, or choose extraction 1 (noised)"
+            )
+        check_choice("finetune", self.finetune, FINETUNE)
+        if self.finetune and (EXTRACTION[self.extraction] == "inversion" or self.validation == 0):
+            raise ValueError(
+                f"finetune is {self.finetune} but extraction is {self.extraction} and validation {self.validation}: "
+                "training the backbone needs noised or clean extraction (0, 1, 3) and a validation above 0, which "
+                "tells whether it pays; change these, or set finetune to 0"
             )
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed} but must be from 0 to 2^63 - 1")

@@ -60,6 +60,13 @@ def test_advanced_settings_reach_the_request(train, engine, chosen):
     assert (request.validation, request.seed, request.device) == (0, 3, 1)
 
 
+def test_fine_tuning_is_a_wish_that_needs_validation(train, engine, chosen):
+    assert request_of(train, engine, **chosen).finetune == 0
+    assert request_of(train, engine, FINETUNE=1, **chosen).finetune == 1
+    assert "tells whether it pays" in train.refusal(FINETUNE=1, VALIDATION=0, **chosen)
+    assert "noised or clean" in train.refusal(FINETUNE=1, EXTRACTION=2, **chosen)
+
+
 def test_a_time_beyond_the_model_is_refused(train, chosen):
     assert "0 to 999" in train.refusal(TIMESTEPS="1, 1000", **chosen)
 
@@ -69,7 +76,7 @@ def test_clean_extraction_takes_no_times(train, engine, chosen):
     assert request_of(train, engine, EXTRACTION=3, **chosen).extraction == 3
 
 
-@pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "DEVICE"])
+@pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "FINETUNE", "DEVICE"])
 def test_a_choice_that_does_not_exist_is_refused(train, chosen, name):
     assert name in train.refusal(**{name: 9}, **chosen)
 

@@ -107,7 +107,7 @@ class Backbone:
 
     @property
     def default_extraction(self) -> str:
-        """What automatic extraction takes: "noised", "inversion" or "clean"."""
+        """What automatic extraction takes: "noised" or "clean"."""
         return self.card.default_extraction
 
     @cached_property

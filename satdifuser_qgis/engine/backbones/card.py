@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...protocol.choices import EXTRACTION
 from ...protocol.errors import EngineError
 
 FILE = "satdifuser.json"
@@ -50,8 +49,8 @@ def read_card(folder: Path, space: str) -> Card:
     if any(not 0 <= time < 1000 for time in times):
         raise ValueError(f"default_times are {times} but model times run from 0 to 999")
     extraction = str(data.get("default_extraction", Card.default_extraction))
-    if extraction not in EXTRACTION[1:]:
-        raise ValueError(f'default_extraction is "{extraction}" but must be one of {", ".join(EXTRACTION[1:])}')
+    if extraction not in ("noised", "clean"):
+        raise ValueError(f'default_extraction is "{extraction}" but must be noised or clean')
     gsd = data.get("gsd_m")
     return Card(
         name=str(data.get("name", _title(folder))),

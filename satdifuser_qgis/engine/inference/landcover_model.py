@@ -13,7 +13,7 @@ from ...protocol.errors import EngineError
 from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor, Recipe
-from ..model_file import ModelHeader, read_model
+from ..model_file import ModelHeader, read_model, split_tensors
 from ..raster.read import Raster
 from .tile_metadata import tile_metadata
 from .tiles import resize
@@ -46,7 +46,12 @@ class LandCoverModel:
         try:
             recipe = from_plain(Recipe, header.features, "features")
             decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
-            decoder.load_state_dict(tensors)
+            decoder_tensors, network_tensors = split_tensors(tensors)
+            decoder.load_state_dict(decoder_tensors)
+            extractor = Extractor(backbone, recipe, device)
+            _check_digest(header, extractor.backbone)
+            if header.backbone.tuned:
+                extractor.backbone.network.load_state_dict(network_tensors)
         except (RuntimeError, ValueError) as error:
             raise EngineError(
                 "bad_model",
@@ -54,8 +59,6 @@ class LandCoverModel:
                 "Use another copy of the file.",
                 str(error),
             ) from error
-        extractor = Extractor(backbone, recipe, device)
-        _check_digest(header, extractor.backbone)
         return cls(header, extractor, decoder, device)
 
     @torch.inference_mode()

@@ -18,7 +18,7 @@ from ..decoder import DecoderConfig
 from ..features import Extractor, Recipe
 from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
-from ..model_file import BackboneReference, ModelHeader, place_in_store, write_model
+from ..model_file import BackboneReference, ModelHeader, backbone_tensors, place_in_store, write_model
 from ..outputs import Outputs
 from ..raster.normalise import Scaling
 from ..raster.read import Raster, open_raster
@@ -26,6 +26,7 @@ from ..report.scores import score
 from ..reporter import Reporter, Whole
 from ..result import Result
 from ..training.estimate import in_words, measure_costs
+from ..training.finetune import Tuning, check_compact, tune, tuning_seconds, tuning_settings, without_features
 from ..training.label_sources import LabelSources, read_label_sources
 from ..training.landcover import (
     Ground,
@@ -37,7 +38,7 @@ from ..training.landcover import (
     survey,
     train,
 )
-from ..training.loop import FitResult
+from ..training.loop import FitResult, FitSettings
 from ..training.samples import LabelledImage
 from ..training.summary import build_report, label_lines
 
@@ -60,6 +61,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
         backbone = load_backbone(request.backbone, device)
+        if request.finetune:
+            check_compact(backbone)
         extractor = Extractor(backbone, _recipe(request, backbone), device)
         tile_px = TILE_PX[backbone.space]
         _tell_pixel_size(backbone, rasters[0], reporter)
@@ -71,8 +74,10 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
         settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
-        costs = measure_costs(extractor, config, tile_px)
-        whole = Whole(reporter, expected_seconds(ground, request.scaling, settings, costs))
+        costs = measure_costs(extractor, config, tile_px, bool(request.finetune))
+        tuning = _tuning(request, ground)
+        tuning_s = tuning_seconds(ground, tuning, costs) if tuning else 0.0
+        whole = Whole(reporter, expected_seconds(ground, request.scaling, settings, costs) + tuning_s)
         _tell(request, ground, labels, extractor.device, whole)
         scaling, tried = choose_scaling(
             ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, costs, whole
@@ -82,10 +87,17 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         samples = samples_of(ground, extractor, scalings, part, "Computing features")
         part = whole.part(costs.seconds(0, settings.steps))
         decoder, result = train(ground, samples, config, settings, device, request.spectral, part)
-        header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried)
+        tuned = None
+        if tuning:
+            samples, part = without_features(samples), whole.part(tuning_s)
+            result, tuned = tune(ground, samples, extractor, decoder, result, tuning, request.spectral, part)
+        header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried, tuned)
+    tensors = decoder.state_dict()
+    if header.backbone.tuned:
+        tensors |= backbone_tensors(extractor.backbone.network.state_dict())
     stored = place_in_store(header.name)
     for target in (request.model, stored):
-        write_model(outputs.part(target), header, decoder.state_dict())
+        write_model(outputs.part(target), header, tensors)
     if request.report:
         html = build_report(header, ground, labels, result, decoder.fusion_table(), device_title(device))
         outputs.part(request.report).write_text(html, encoding="utf-8")
@@ -117,6 +129,13 @@ def _mode(request: TrainSegmentationRequest, backbone: Backbone) -> str:
     # Times are levels of noise: who names some does not want the clean image.
     noise = backbone.default_extraction == "clean" and (request.timesteps or request.published)
     return "noised" if noise else backbone.default_extraction
+
+
+def _tuning(request: TrainSegmentationRequest, ground: Ground) -> FitSettings | None:
+    """How the backbone is trained; None where it is not, or where no ground tells whether it pays."""
+    if not request.finetune or not ground.held_back:
+        return None
+    return tuning_settings(len(ground.tiles), request.epochs, request.seed)
 
 
 def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, classes: int) -> DecoderConfig:
@@ -151,7 +170,8 @@ def _tell(
         whole.reporter.log(line)
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(
-            "No ground could be held back for validation: the labels lie too close together. There will be no scores.",
+            "No ground could be held back for validation: the labels lie too close together. There will be no scores"
+            + (", and the backbone stays frozen." if request.finetune else "."),
             "warning",
         )
 
@@ -179,6 +199,7 @@ def _header(
     gsd_m: float,
     result: FitResult,
     tried: dict[str, float],
+    tuned: Tuning | None,
 ) -> ModelHeader:
     first, backbone = ground.images[0], extractor.backbone
     return ModelHeader(
@@ -189,7 +210,7 @@ def _header(
         scaling=Scaling("percentile") if scaling.kind == "percentile" else scaling,
         gsd_m=gsd_m,
         tile_px=ground.tile_px,
-        backbone=_reference(request, backbone),
+        backbone=_reference(request, backbone, tuned is not None and tuned.kept),
         features=to_plain(extractor.recipe),
         decoder=to_plain(config),
         spectral=request.spectral,
@@ -202,6 +223,7 @@ def _header(
             "blocks_held_back": len(ground.held_back),
             "validation": request.validation,
             "scaling_tried": tried,
+            "finetune": {} if tuned is None else to_plain(tuned),
             "label_pixels": {item.name: int(n) for item, n in zip(ground.classes, ground.class_pixels, strict=True)},
         },
         scores=_scores(ground, result),
@@ -214,10 +236,10 @@ def _versions() -> dict[str, str]:
     return {"satdifuser_qgis": plugin_version(), **libraries}
 
 
-def _reference(request: TrainSegmentationRequest, backbone: Backbone) -> BackboneReference:
+def _reference(request: TrainSegmentationRequest, backbone: Backbone, tuned: bool) -> BackboneReference:
     folder = Path(request.backbone).expanduser()
     reference = str(folder.resolve()) if request.backbone and folder.is_dir() else backbone.name
-    return BackboneReference(reference, backbone.name, backbone.revision, backbone.digest)
+    return BackboneReference(reference, backbone.name, backbone.revision, backbone.digest, tuned)
 
 
 def _name(request: TrainSegmentationRequest) -> str:

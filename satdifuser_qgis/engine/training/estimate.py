@@ -9,22 +9,25 @@ import torch
 
 from ..decoder import DecoderConfig
 from ..features import Extractor
+from .learners import WithBackbone
 from .loop import BATCH, new_decoder, segmentation_loss
+from .samples import Sample
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds for the features of one tile, and for one step of training."""
+    """Seconds for the features of one tile, for one step of training, and of fine-tuning for one tile."""
 
     tile_s: float
     step_s: float
+    tuned_tile_s: float = 0.0
 
     def seconds(self, tiles: int, steps: int) -> float:
         """Seconds for so many tiles and steps."""
         return self.tile_s * tiles + self.step_s * steps
 
 
-def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int) -> Costs:
+def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, finetune: bool = False) -> Costs:
     """Looks at no pixel: one tile of zeros, and one step on quarters of it, each after a first one that warms up."""
     pixels = torch.zeros(1, 3, tile_px, tile_px)
     with torch.inference_mode():
@@ -43,7 +46,23 @@ def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int) -> 
         started = time.perf_counter()
         segmentation_loss(decoder(levels, (half, half), side), target, weights).backward()
         step_s = time.perf_counter() - started
-    return Costs(tile_s, step_s)
+    return Costs(tile_s, step_s, _tuned_tile_s(extractor, config, tile_px) if finetune else 0.0)
+
+
+def _tuned_tile_s(extractor: Extractor, config: DecoderConfig, tile_px: int) -> float:
+    """Seconds for a tile through the backbone and back; no weight changes."""
+    learner = WithBackbone(extractor, new_decoder(config, 0), bool(config.side_channels))
+    known = torch.zeros(tile_px, tile_px, dtype=torch.long)
+    sample = Sample([], torch.zeros(3, tile_px, tile_px), known, known, known, (0, 0))
+    weights = torch.ones(config.classes, device=extractor.device)
+    extractor.backbone.learn(True)
+    for _ in range(2):
+        started = time.perf_counter()
+        segmentation_loss(learner.logits([sample])[0], known[None].to(extractor.device), weights).backward()
+        seconds = time.perf_counter() - started
+    learner.module.zero_grad(set_to_none=True)
+    extractor.backbone.learn(False)
+    return seconds
 
 
 def in_words(seconds: float) -> str:

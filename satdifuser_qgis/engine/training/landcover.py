@@ -18,6 +18,7 @@ from ..raster.normalise import Scaling, measure
 from ..reporter import Reporter, Whole
 from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged
 from .estimate import Costs
+from .learners import OnFeatures
 from .loop import BATCH, FitResult, FitSettings, fit, new_decoder
 from .samples import (
     FEATURE_BUDGET,
@@ -123,11 +124,10 @@ def choose_scaling(
         part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
         message = f"Trying scaling by {name}"
         samples = samples_of(part, extractor, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
-        decoder = new_decoder(config, settings.seed)
+        learner = OnFeatures(new_decoder(config, settings.seed), extractor.device, spectral)
         trial = replace(settings, steps=min(settings.steps, TRIAL_STEPS), patience=0)
         result = fit(
-            decoder, samples, len(ground.classes), trial, extractor.device, spectral,
-            whole.part(costs.seconds(0, trial.steps)), message,
+            learner, samples, len(ground.classes), trial, whole.part(costs.seconds(0, trial.steps)), message
         )  # fmt: skip
         tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
     best = max(tried, key=lambda name: tried[name])
@@ -192,9 +192,8 @@ def train(
     reporter: Reporter,
 ) -> tuple[Decoder, FitResult]:
     """A decoder trained on the samples, and how it went."""
-    decoder = new_decoder(config, settings.seed)
-    result = fit(decoder, samples, len(ground.classes), settings, device, spectral, reporter, "Training")
-    return decoder, result
+    learner = OnFeatures(new_decoder(config, settings.seed), device, spectral)
+    return learner.module, fit(learner, samples, len(ground.classes), settings, reporter, "Training")
 
 
 def _check_labels(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -> None:

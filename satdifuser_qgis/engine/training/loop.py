@@ -1,4 +1,4 @@
-"""Training a decoder on kept features: steps, loss, validation, early stop. Same seed, same weights."""
+"""The training loop: steps, loss, validation, early stop. Same seed, same weights."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..decoder import Decoder, DecoderConfig
 from ..report.scores import confusion_matrix, score
 from ..report.training_report import CurvePoint
 from ..reporter import Reporter
+from .learners import Learner
 from .samples import UNLABELLED, Sample
 
 BALANCE_WEIGHT = 0.01
@@ -42,8 +43,8 @@ class FitSettings:
 
 @dataclass
 class FitResult:
-    """The curve, and of the best state of the decoder (it is loaded back into it) the step and the confusion matrix
-    of each block held back, (blocks, K, K); None without such blocks."""
+    """The curve, and of the best state (it is loaded back) the step and the confusion matrix of each block held back,
+    (blocks, K, K); None without such blocks."""
 
     curve: list[CurvePoint] = field(default_factory=list)
     best_step: int = 0
@@ -56,42 +57,43 @@ class FitResult:
 
 
 def fit(
-    decoder: Decoder,
+    learner: Learner,
     samples: Sequence[Sample],
     classes: int,
     settings: FitSettings,
-    device: torch.device,
-    spectral: bool,
     reporter: Reporter,
     message: str,
+    to_beat: float | None = None,
 ) -> FitResult:
-    """Trains the decoder in place and returns how it went.
+    """Trains in place and returns how it went.
 
-    Samples without a training pixel only validate. Raises EngineError("bad_input") where the loss stops being a number.
+    to_beat: a mean IoU; where no look is better, the state from before is loaded back and the best step is 0.
+    Samples without a training pixel only validate. Where the loss stops being a number, it ends if there is a state
+    from before, and raises EngineError("bad_input") otherwise.
     """
     torch.manual_seed(settings.seed)
     training = [sample for sample in samples if bool((sample.target != UNLABELLED).any())]
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
-    weights = class_weights(training, classes).to(device)
-    decoder.to(device).train()
-    optimiser = torch.optim.AdamW(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.15
-    )
-    result, best, recent = FitResult(), -1.0, []
-    best_state: dict[str, Tensor] | None = None
+    weights, module = class_weights(training, classes).to(learner.device), learner.module.train()
+    optimiser = torch.optim.AdamW(learner.groups(settings.learning_rate), weight_decay=settings.weight_decay)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps + 1, pct_start=0.15)
+    result, best, recent = FitResult(), -1.0 if to_beat is None else to_beat, []
+    best_state: dict[str, Tensor] | None = None if to_beat is None else copy.deepcopy(module.state_dict())
     waited = 0
-    for step, batch in enumerate(_batches(training, settings), start=1):
-        logits, balance = _forward(decoder, batch, device, spectral)
-        target = torch.stack([sample.target for sample in batch]).to(device)
+    for step, batch in enumerate(_batches(learner, training, settings), start=1):
+        logits, balance = learner.logits(batch)
+        target = torch.stack([sample.target for sample in batch]).to(learner.device)
         loss = segmentation_loss(logits, target, weights) + BALANCE_WEIGHT * balance
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         recent.append(float(loss.detach()))
         if not math.isfinite(recent[-1]):
+            if to_beat is not None:
+                break
             raise EngineError(
                 "bad_input",
                 f"The training diverged: after {step} steps the loss is {recent[-1]}.",
@@ -100,20 +102,20 @@ def fit(
         reporter.progress(step, settings.steps, "steps", message)
         if step % settings.look_every and step != settings.steps:
             continue
-        point, matrices = _look(decoder, checking, classes, weights, device, spectral, step, recent)
+        point, matrices = _look(learner, checking, classes, weights, step, recent, reporter)
         result.curve.append(point)
         reporter.metric("loss", point.training_loss)
         recent = []
-        if point.miou is None or point.miou > best:
+        if to_beat is None if point.miou is None else point.miou > best:
             best, waited = point.miou if point.miou is not None else best, 0
-            best_state, result.best_step, result.matrices = copy.deepcopy(decoder.state_dict()), step, matrices
+            best_state, result.best_step, result.matrices = copy.deepcopy(module.state_dict()), step, matrices
         else:
             waited += 1
         if settings.patience and waited >= settings.patience:
             break
     if best_state is not None:
-        decoder.load_state_dict(best_state)
-    decoder.eval()
+        module.load_state_dict(best_state)
+    module.eval()
     return result
 
 
@@ -153,22 +155,14 @@ def segmentation_loss(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor
 
 
 @torch.inference_mode()
-def predict(decoder: Decoder, samples: Sequence[Sample], device: torch.device, spectral: bool) -> Iterator[Tensor]:
-    """(K, n, n) logits of each sample, one after the other."""
-    decoder.eval()
-    for sample in samples:
-        yield _forward(decoder, [sample], device, spectral)[0][0].float().cpu()
-
-
 def _look(
-    decoder: Decoder,
+    learner: Learner,
     checking: Sequence[Sample],
     classes: int,
     weights: Tensor,
-    device: torch.device,
-    spectral: bool,
     step: int,
     recent: Sequence[float],
+    reporter: Reporter,
 ) -> tuple[CurvePoint, NDArray[np.int64] | None]:
     training_loss = float(np.mean(recent))
     if not checking:
@@ -176,74 +170,26 @@ def _look(
     blocks = 1 + max(int(sample.block.max()) for sample in checking)
     matrices = np.zeros((blocks, classes, classes), np.int64)
     losses = []
-    for sample, logits in zip(checking, predict(decoder, checking, device, spectral), strict=True):
-        predicted = logits.argmax(0).numpy()
-        for block in sample.block.unique().tolist():
-            if block >= 0:
-                truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
-                matrices[block] += confusion_matrix(truth, predicted, classes)
-        losses.append(float(segmentation_loss(logits[None], sample.held_back[None], weights.cpu())))
-    decoder.train()
+    learner.module.eval()
+    with learner.as_stored():
+        for sample in checking:
+            reporter.check()
+            logits = learner.logits([sample])[0].float().cpu()
+            predicted = logits[0].argmax(0).numpy()
+            for block in sample.block.unique().tolist():
+                if block >= 0:
+                    truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
+                    matrices[block] += confusion_matrix(truth, predicted, classes)
+            losses.append(float(segmentation_loss(logits, sample.held_back[None], weights.cpu())))
+    learner.module.train()
     return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrices.sum(axis=0)).miou), matrices
 
 
-def _forward(decoder: Decoder, batch: Sequence[Sample], device: torch.device, spectral: bool) -> tuple[Tensor, Tensor]:
-    levels = zip(*(sample.pyramid for sample in batch), strict=True)
-    pyramid = [torch.stack(list(level)).to(device).float() for level in levels]
-    pixels = torch.stack([sample.pixels for sample in batch]).to(device)
-    size = (pixels.shape[-2], pixels.shape[-1])
-    return decoder.forward_with_balance(pyramid, size, pixels if spectral else None)
-
-
-def _batches(samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:
+def _batches(learner: Learner, samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:
     rng = np.random.default_rng(settings.seed)
     order: list[int] = []
     for _ in range(settings.steps):
         while len(order) < settings.batch:
             order += rng.permutation(len(samples)).tolist()
         picked, order = order[: settings.batch], order[settings.batch :]
-        yield [_turned(_cropped(samples[i], rng), int(rng.integers(8))) for i in picked]
-
-
-def _cropped(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A quarter of a tile, half its side, cut where all maps have whole pixels and some pixel is labelled.
-
-    A tile with a map of odd side stays whole.
-    """
-    side = sample.pixels.shape[-1]
-    coarsest = min(level.shape[-1] for level in sample.pyramid)
-    if side % 2 or any(level.shape[-1] % 2 or side % level.shape[-1] for level in sample.pyramid):
-        return sample
-    unit, half = side // coarsest, side // 2
-    known = np.argwhere((sample.target != UNLABELLED).numpy())
-    centre = known[rng.integers(len(known))]
-    top, left = (int(np.clip(round((at - rng.integers(half)) / unit), 0, coarsest // 2)) * unit for at in centre)
-
-    def cut(tensor: Tensor) -> Tensor:
-        factor = side // tensor.shape[-1]
-        rows, columns = (slice(start // factor, (start + half) // factor) for start in (top, left))
-        return tensor[..., rows, columns]
-
-    return Sample(
-        [cut(level) for level in sample.pyramid],
-        cut(sample.pixels),
-        cut(sample.target),
-        sample.held_back,
-        sample.block,
-    )
-
-
-def _turned(sample: Sample, turn: int) -> Sample:
-    """The sample mirrored and turned in one of eight ways, features and labels alike.
-
-    Features of a turned image are not exactly turned features; the difference acts as a mild augmentation.
-    """
-
-    def apply(tensor: Tensor) -> Tensor:
-        turned = torch.rot90(tensor, turn % 4, (-2, -1))
-        return turned.flip(-1) if turn >= 4 else turned
-
-    return Sample(
-        [apply(level) for level in sample.pyramid], apply(sample.pixels), apply(sample.target), sample.held_back,
-        sample.block,
-    )  # fmt: skip
+        yield [learner.prepare(samples[i], rng) for i in picked]

@@ -64,13 +64,15 @@ class LabelledTile:
 class Sample:
     """A tile ready for training: float16 features per scale (T, C, h, w), scaled pixels (3, n, n), two label maps
     (n, n) of class indices, one for training and one for validation, -1 elsewhere, and for each pixel (n, n) which
-    of the blocks held back it lies in (their place in sorted order), else -1."""
+    of the blocks held back it lies in (their place in sorted order), else -1. ``position``: the tile's row and column
+    in its image."""
 
     pyramid: list[Tensor]
     pixels: Tensor
     target: Tensor
     held_back: Tensor
     block: Tensor
+    position: tuple[int, int]
 
 
 def find_tiles(
@@ -142,7 +144,7 @@ def compute_samples(
         for index, tile in enumerate(part):
             maps = _targets(image, lattices[tile.image], tile, numbers, tile_px)
             features = [level[index].to("cpu", torch.float16).clone() for level in pyramid]
-            samples.append(Sample(features, pixels[index], *maps))
+            samples.append(Sample(features, pixels[index], *maps, (tile.row, tile.column)))
         reporter.progress(len(samples), len(tiles), "tiles", message)
     return samples
 

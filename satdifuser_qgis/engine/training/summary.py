@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..model_file import ModelHeader
 from ..report.training_report import FusionWeight, InputImage, LabelCount, TrainingReport, training_report
+from .finetune import Tuning
 from .label_sources import LabelSources
 from .landcover import Ground
 from .loop import FitResult
@@ -77,18 +79,26 @@ def _split(ground: Ground) -> str:
 def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
     features, decoder, training = header.features, header.decoder, header.training
     tried = ", ".join(f"{name} {value:.3f}" for name, value in training["scaling_tried"].items())
+    tuned = Tuning(**training["finetune"]).sentence if training["finetune"] else "no, the backbone is frozen"
     bands = zip(header.bands, header.band_names, strict=True)
     return (
         ("Bands", ", ".join(f"{band} ({name})" if name else str(band) for band, name in bands)),
         ("Scaling", header.scaling.kind + (f" (mean IoU tried: {tried})" if tried else "")),
         ("Pixel size", f"{header.gsd_m:.3g} m" if header.gsd_m else "unknown"),
         ("Tile", f"{header.tile_px} px"),
-        ("Extraction", f"{features['mode']}, times {', '.join(str(t) for t in features['times'])}"),
+        ("Extraction", _extraction(features)),
         ("Fusion", str(decoder["fusion"])),
         ("Head", str(decoder["head"]) + (" with the pixels beside the features" if header.spectral else "")),
+        ("Fine-tuned", tuned),
         ("Best step", str(training["best_step"])),
         ("Seed", str(training["seed"])),
     )
+
+
+def _extraction(features: dict[str, Any]) -> str:
+    if features["mode"] == "clean":
+        return "clean, one pass without noise"
+    return f"{features['mode']}, times {', '.join(str(time) for time in features['times'])}"
 
 
 def _note(header: ModelHeader, ground: Ground, number: int) -> str:

@@ -64,7 +64,7 @@ class TrainSegmentation(EngineAlgorithm):
     INPUT, LABELS, CLASS_FIELD, LABEL_RASTERS = "INPUT", "LABELS", "CLASS_FIELD", "LABEL_RASTERS"
     MORE_INPUTS, BANDS, SCALING, DIVISOR, BACKBONE = "MORE_INPUTS", "BANDS", "SCALING", "DIVISOR", "BACKBONE"
     FUSION, HEAD, EXTRACTION, TIMESTEPS, SPECTRAL = "FUSION", "HEAD", "EXTRACTION", "TIMESTEPS", "SPECTRAL"
-    EPOCHS, VALIDATION, SEED, DEVICE = "EPOCHS", "VALIDATION", "SEED", "DEVICE"
+    EPOCHS, FINETUNE, VALIDATION, SEED, DEVICE = "EPOCHS", "FINETUNE", "VALIDATION", "SEED", "DEVICE"
     MODEL, REPORT = "MODEL", "REPORT"
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
@@ -209,7 +209,9 @@ class TrainSegmentation(EngineAlgorithm):
         self.add(
             choices.enum(self.EXTRACTION, translate("SatDiFuser", "Extraction"), choices.extraction()),
             translate(
-                "SatDiFuser", "How the image is brought to the noise level of each time before its features are read."
+                "SatDiFuser",
+                "How the image is brought to the noise level of each time before its features are read. Clean reads it "
+                "once, without noise, and needs a backbone that was made for it. Automatic: the backbone's own choice.",
             ),
             advanced=True,
         )
@@ -234,6 +236,16 @@ class TrainSegmentation(EngineAlgorithm):
             QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
             translate(
                 "SatDiFuser", "How often the labels are gone through. 0: until the validation no longer gets better."
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.FINETUNE, translate("SatDiFuser", "Training of the backbone"), choices.finetune()),
+            translate(
+                "SatDiFuser",
+                "Fine-tuned: after fusion and head, the backbone is trained with them on your labels. Takes several "
+                "times as long; the result is kept only where it is better on the ground held back, and is stored in "
+                "the model. For compact backbones, such as the embedded one.",
             ),
             advanced=True,
         )
@@ -320,6 +332,7 @@ class TrainSegmentation(EngineAlgorithm):
             timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.TIMESTEPS),
             spectral=self.parameterAsBool(parameters, self.SPECTRAL, context),
             epochs=self.parameterAsInt(parameters, self.EPOCHS, context),
+            finetune=self.parameterAsEnum(parameters, self.FINETUNE, context),
             validation=self.parameterAsDouble(parameters, self.VALIDATION, context),
             seed=self.parameterAsInt(parameters, self.SEED, context),
             device=self.parameterAsEnum(parameters, self.DEVICE, context),
