@@ -15,14 +15,15 @@ from scipy import ndimage
 
 from satdifuser_qgis.engine.raster.grid import Grid
 from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.vector import coverage as room
+from satdifuser_qgis.engine.vector import patches
 from satdifuser_qgis.engine.vector.coverage import (
     DRIVERS,
+    ArraySource,
     CoverageSettings,
-    coverage,
     write_coverage,
     write_polygons,
 )
-from satdifuser_qgis.engine.vector.patches import absorb_small, find_patches
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import CLASS_NAMES, landscape, write_raster
@@ -32,6 +33,19 @@ CLASSES = tuple(LandCoverClass(code, name, "#112233") for code, name in CLASS_NA
 
 
 PLACE = Affine(10, 0, 5e5, 0, -10, 5.2e6)
+
+
+def coverage(codes, valid, grid, classes, how, confidence=None):
+    """The coverage of arrays."""
+    sure = None if confidence is None else ArraySource(confidence, valid)
+    return room.coverage(ArraySource(codes, valid), grid, classes, how, np.zeros(codes.shape, np.int32), sure)
+
+
+def find_patches(codes, valid, smallest_px=0):
+    """Codes and patches of arrays after small ones were absorbed."""
+    numbers = np.zeros(codes.shape, np.int32)
+    found = patches.find_patches(ArraySource(codes, valid), smallest_px, numbers)
+    return np.concatenate([[0], found.codes])[numbers], numbers
 
 
 def grid_of(codes, crs=WKT, transform=PLACE):
@@ -86,18 +100,18 @@ def test_small_patches_go_to_the_longest_border_and_nodata_stays():
         [4, 4, 4, 4, 4, 0],
         [4, 4, 4, 4, 4, 2],
     ], np.uint8)  # fmt: skip
-    merged, patches = absorb_small(codes, find_patches(codes, codes > 0), 4)
+    merged, numbers = find_patches(codes, codes > 0, 4)
     assert merged[1, 1] == 1
     # With one neighbour it goes there; the patch of exactly the smallest size stays.
     assert merged[4, 5] == 4
     assert (merged[1:3, 2:4] == 3).all()
     assert (merged[:4, 5] == 0).all()
-    assert np.bincount(patches.ravel()).tolist() == [4, 11, 4, 11]
+    assert np.bincount(numbers.ravel()).tolist() == [4, 11, 4, 11]
 
 
 def test_a_patch_that_only_nodata_surrounds_stays():
     codes = np.array([[1, 0, 2, 2, 2]], np.uint8)
-    assert absorb_small(codes, find_patches(codes, codes > 0), 3)[0].tolist() == codes.tolist()
+    assert find_patches(codes, codes > 0, 3)[0].tolist() == codes.tolist()
 
 
 def test_no_patch_with_a_neighbour_is_below_the_smallest_area():
@@ -105,8 +119,25 @@ def test_no_patch_with_a_neighbour_is_below_the_smallest_area():
     frame = coverage(codes, valid, grid_of(codes), CLASSES, CoverageSettings(min_area=1500))
     assert frame["area_px"].min() >= 15
     # Neighbours differ: patches of one class that met became one.
-    merged = absorb_small(codes, find_patches(codes, valid), 15)[0]
-    assert len(frame) == find_patches(merged, valid).max()
+    merged = find_patches(codes, valid, 15)[0]
+    assert len(frame) == find_patches(merged, valid)[1].max()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    codes=arrays(np.uint8, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.integers(0, 2)),
+    min_px=st.integers(0, 9),
+    strip_px=st.integers(1, 60),
+)
+def test_strips_cannot_be_seen_in_the_coverage(codes, min_px, strip_px):
+    confidence = np.linspace(0, 1, codes.size, dtype=np.float32).reshape(codes.shape)
+    how = CoverageSettings(min_px * 100.0, 12.0)
+    whole = coverage(codes, codes > 0, grid_of(codes), CLASSES, how, confidence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "STRIP_PX", strip_px)
+        by_strips = coverage(codes, codes > 0, grid_of(codes), CLASSES, how, confidence)
+    assert by_strips.drop(columns="geometry").equals(whole.drop(columns="geometry"))
+    assert shapely.equals_exact(by_strips.geometry.values, whole.geometry.values).all()
 
 
 def test_the_smallest_area_is_in_square_metres_or_pixels_without_crs():
@@ -216,8 +247,8 @@ def test_a_class_raster_and_its_confidence_become_polygons(tmp_path):
     write_raster(tmp_path / "classes.tif", codes, nodata=0)
     write_raster(tmp_path / "confidence.tif", confidence, nodata=-1)
     count = write_coverage(
-        tmp_path / "classes.tif", tmp_path / "confidence.tif", tmp_path / "a.gpkg", CLASSES, CoverageSettings(),
-        Silent(),
+        tmp_path / "classes.tif", tmp_path / "confidence.tif", tmp_path / "numbers.bin", tmp_path / "a.gpkg", CLASSES,
+        CoverageSettings(), Silent(),
     )  # fmt: skip
     frame = pyogrio.read_dataframe(tmp_path / "a.gpkg")
     assert len(frame) == count

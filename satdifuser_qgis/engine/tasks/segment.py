@@ -218,6 +218,7 @@ def _write_polygons(
     write_coverage(
         outputs.part(request.output),
         outputs.scratch(request.polygons, "-confidence.tif"),
+        outputs.scratch(request.polygons, "-patches.bin"),
         outputs.part(request.polygons),
         header.classes,
         CoverageSettings(request.min_area, request.simplify),

@@ -22,11 +22,11 @@ from pyproj import CRS
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
-from ..raster.grid import Grid, to_lon_lat
-from ..raster.read import Floats, open_raster
+from ..raster.grid import Grid, Window, to_lon_lat
+from ..raster.read import Raster, open_raster
 from ..raster.write import cannot_write
 from ..reporter import Reporter
-from .patches import Labels, absorb_small, find_patches
+from .patches import ClassSource, Labels, Patches, find_patches, strips_of
 
 LAYER = "landcover"
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
@@ -52,6 +52,7 @@ class CoverageSettings:
 def write_coverage(
     class_raster: Path,
     confidence_raster: Path | None,
+    numbers_file: Path,
     target: Path,
     classes: Sequence[LandCoverClass],
     settings: CoverageSettings,
@@ -60,46 +61,70 @@ def write_coverage(
 ) -> int:
     """Writes the polygons of a class raster to ``target`` and gives their number; ``tags`` are provenance.
 
+    ``numbers_file`` is a scratch file of 4 bytes a pixel, which the caller removes.
+
     Fields: class (integer), name, area_m2 (on the ellipsoid; null without CRS), area_px, confidence (0 to 1: the
     mean of ``confidence_raster`` over the pixels that were this class from the start; null without one).
     """
-    with open_raster(str(class_raster)) as raster:
-        codes, valid = raster.read_codes(raster.grid.whole)
-        grid = raster.grid
-    confidence = None
-    if confidence_raster is not None:
-        with open_raster(str(confidence_raster)) as raster:
-            confidence = raster.read((1,), raster.grid.whole)[0][0]
-    reporter.check()
-    frame = coverage(codes, valid, grid, classes, settings, confidence, reporter)
+    with contextlib.ExitStack() as stack:
+        source = RasterSource(stack.enter_context(open_raster(str(class_raster))))
+        confidence = confidence_raster and RasterSource(stack.enter_context(open_raster(str(confidence_raster))))
+        numbers = _array_on_disk(numbers_file, (source.height, source.width))
+        frame = coverage(source, source.grid, classes, settings, numbers, confidence or None, reporter)
+        del numbers  # Windows removes no file that is mapped
     write_polygons(frame, target, tags)
     return len(frame)
 
 
+class RasterSource:
+    """A raster's first band, read by rows."""
+
+    def __init__(self, raster: Raster) -> None:
+        self.raster, self.grid = raster, raster.grid
+        self.height, self.width = raster.grid.height, raster.grid.width
+
+    def read(self, row: int, rows: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Stored values and valid pixels (rows, width)."""
+        return self.raster.read_codes(Window(row, 0, rows, self.width))
+
+
+class ArraySource:
+    """The same of arrays in memory, (h, w) each."""
+
+    def __init__(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+        self.values, self.valid = values, valid
+        self.height, self.width = values.shape
+
+    def read(self, row: int, rows: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Views of both."""
+        return self.values[row : row + rows], self.valid[row : row + rows]
+
+
 def coverage(
-    codes: NDArray[Any],
-    valid: NDArray[np.bool_],
+    source: ClassSource,
     grid: Grid,
     classes: Sequence[LandCoverClass],
     settings: CoverageSettings,
-    confidence: Floats | None = None,
+    numbers: Labels,
+    confidence: ClassSource | None = None,
     reporter: Reporter | None = None,
 ) -> geopandas.GeoDataFrame:
-    """Polygons of class codes (h,w) on a grid, in reading order of their first pixels; nodata is left out."""
-    before = find_patches(codes, valid)
-    merged, patches = absorb_small(codes, before, _smallest_px(grid, settings.min_area))
+    """Polygons of class codes on a grid, in reading order of their first pixels; nodata is left out.
+
+    ``numbers`` (h,w) is filled with the patch of each pixel. It and the sources may lie on disk: of the pixels, a
+    strip of rows is held at a time.
+    """
+    patches = find_patches(source, _smallest_px(grid, settings.min_area), numbers)
     if reporter is not None:
         reporter.check()
     polygons = _outlines(patches, grid.transform, settings.simplify)
-    first_pixel = np.unique(patches[patches > 0], return_index=True)[1]
-    found = merged[patches > 0][first_pixel].astype(np.int64)
     names = {entry.code: entry.name for entry in classes}
     columns = {
-        "class": found.astype(np.int32),
-        "name": [names.get(int(code), str(code)) for code in found],
+        "class": patches.codes.astype(np.int32),
+        "name": [names.get(code, str(code)) for code in patches.codes.tolist()],
         "area_m2": _areas_m2(polygons, grid),
-        "area_px": np.bincount(patches[patches > 0], minlength=len(polygons) + 1)[1:].astype(np.int64),
-        "confidence": _mean_confidence(patches, (merged == codes) & (patches > 0), confidence, len(polygons)),
+        "area_px": patches.sizes,
+        "confidence": _mean_confidence(patches, source, confidence),
     }
     return geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
 
@@ -140,6 +165,17 @@ def write_polygons(frame: geopandas.GeoDataFrame, target: Path, tags: Mapping[st
         raise cannot_write(target, error) from error
 
 
+def _array_on_disk(path: Path, shape: tuple[int, int]) -> Labels:
+    """Zeros (h,w) int32 in a file. It is really written first: a full disk found later would end the process."""
+    try:
+        with path.open("wb") as file:
+            for _ in range(shape[0]):
+                file.write(bytes(4 * shape[1]))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return np.memmap(path, np.int32, "r+", shape=shape)
+
+
 def _smallest_px(grid: Grid, min_area: float) -> int:
     """The smallest patch that stays, in pixels."""
     area = grid.pixel_area_m2
@@ -147,13 +183,13 @@ def _smallest_px(grid: Grid, min_area: float) -> int:
     return math.ceil(min_area / area - 1e-6) if area else math.ceil(min_area)
 
 
-def _outlines(patches: Labels, transform: Affine, simplify: float) -> NDArray[np.object_]:
+def _outlines(patches: Patches, transform: Affine, simplify: float) -> NDArray[np.object_]:
     """One polygon a patch, in the order of their numbers, in map units."""
-    found = rasterio.features.shapes(patches, mask=patches > 0, connectivity=4)
-    polygons = np.empty(int(patches.max(initial=0)), dtype=object)
-    for geometry, number in found:
-        rings = geometry["coordinates"]
-        polygons[int(number) - 1] = shapely.Polygon(rings[0], rings[1:])
+    polygons = np.empty(len(patches.sizes), dtype=object)
+    for geometry, number in rasterio.features.shapes(patches.numbers, connectivity=4):
+        if number:
+            rings = geometry["coordinates"]
+            polygons[int(number) - 1] = shapely.Polygon(rings[0], rings[1:])
     if not len(polygons):
         return polygons
     # A vertex at every pixel corner, so that both sides of a border have the same; then those that only
@@ -181,14 +217,19 @@ def _areas_m2(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:
     return areas
 
 
-def _mean_confidence(
-    patches: Labels, own: NDArray[np.bool_], confidence: Floats | None, count: int
-) -> NDArray[np.float64]:
+def _mean_confidence(patches: Patches, source: ClassSource, confidence: ClassSource | None) -> NDArray[np.float64]:
     """Mean over the pixels of each patch that were not absorbed; every patch has some."""
+    count = len(patches.sizes)
     if confidence is None or not count:
         return np.full(count, np.nan)
-    sums = np.bincount(patches[own], weights=confidence[own], minlength=count + 1)[1:]
-    return np.round(sums / np.bincount(patches[own], minlength=count + 1)[1:], 4)
+    codes = np.concatenate([[-1], patches.codes])
+    sums, pixels = np.zeros(count + 1), np.zeros(count + 1, np.int64)
+    for row, rows in strips_of(source.height, source.width):
+        numbers = patches.numbers[row : row + rows]
+        own = (numbers > 0) & (codes[numbers] == source.read(row, rows)[0])
+        sums += np.bincount(numbers[own], confidence.read(row, rows)[0][own], count + 1)
+        pixels += np.bincount(numbers[own], minlength=count + 1)
+    return np.round(sums[1:] / pixels[1:], 4)
 
 
 @contextlib.contextmanager

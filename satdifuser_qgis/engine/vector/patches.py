@@ -1,46 +1,186 @@
-"""Patches: connected pixels of one class, and small ones absorbed by their neighbours. Arrays only."""
+"""Patches: connected pixels of one class, and small ones absorbed by their neighbours. Arrays only.
+
+A raster is read strip by strip, twice. What is held of it meanwhile is a graph of patches; the number of each pixel's
+patch goes into an array of the caller's, which may lie on disk.
+"""
 
 from __future__ import annotations
 
 import heapq
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 Labels = NDArray[np.int32]
+Codes = NDArray[Any]
+# Pixels of a strip: 20 bytes each are held while patches are sought.
+STRIP_PX = 2**22
 
 
-def find_patches(codes: NDArray[Any], valid: NDArray[np.bool_]) -> Labels:
-    """(h,w) number of the patch of each pixel, from 1 in reading order; 0 where not valid.
+class ClassSource(Protocol):
+    """A class raster that can be read by rows."""
 
-    Pixels belong together that have the same code and share an edge.
+    height: int
+    width: int
+
+    def read(self, row: int, rows: int) -> tuple[Codes, NDArray[np.bool_]]:
+        """Codes and valid pixels, (rows, width) each."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """``numbers``: (h,w) patch of each pixel, from 1 in reading order, 0 where not valid. Of patch n, at n - 1:
+    ``codes`` and ``sizes`` in pixels."""
+
+    numbers: Labels
+    codes: Codes
+    sizes: NDArray[np.int64]
+
+
+def strips_of(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """First row and number of rows of each strip."""
+    rows = max(1, STRIP_PX // max(1, width))
+    for row in range(0, height, rows):
+        yield row, min(rows, height - row)
+
+
+def find_patches(source: ClassSource, smallest_px: int, numbers: Labels) -> Patches:
+    """The patches of a class raster; their numbers are written into ``numbers``, (h,w).
+
+    Pixels belong together that have the same code and share an edge. Patches below ``smallest_px`` are absorbed: the
+    smallest goes first, to the neighbour with which it shares the longest border (then the larger one, then the first
+    in reading order). Patches of one class that meet by this are one patch from then on. A patch that has no
+    neighbour, since only nodata surrounds it, stays.
     """
-    patches = np.zeros(codes.shape, np.int32)
+    graph = _scan(source, numbers)
+    if smallest_px > 1:
+        graph = _absorbed(graph, smallest_px)
+    for row, rows in strips_of(*numbers.shape):
+        part = numbers[row : row + rows]
+        part[...] = graph.patch_of[part]
+    return Patches(numbers, graph.codes[1:], graph.sizes[1:])
+
+
+@dataclass
+class _Graph:
+    """Patches and their borders; index 0 is no patch.
+
+    ``patch_of``: the patch of each piece, as pieces were numbered while reading. ``low``, ``high``, ``length``: pairs
+    of neighbours and how many pixel edges they share.
+    """
+
+    patch_of: Labels
+    codes: Codes
+    sizes: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+    def gathered(self, group: NDArray[np.integer[Any]]) -> _Graph:
+        """The graph in which the patches of each group are one, numbered by the first of their members.
+
+        The members of a group have the same code.
+        """
+        _, first, group = np.unique(group, return_index=True, return_inverse=True)
+        place = np.empty(len(first), np.int64)
+        place[np.argsort(first)] = np.arange(len(first))
+        to = place[group]
+        codes = np.empty(len(first), self.codes.dtype)
+        codes[to] = self.codes
+        sizes = np.bincount(to, self.sizes, len(first)).astype(np.int64)
+        low, high = to[self.low], to[self.high]
+        low, high, length = _summed(np.minimum(low, high), np.maximum(low, high), self.length, len(first))
+        return _Graph(to[self.patch_of].astype(np.int32), codes, sizes, low, high, length)
+
+
+def _scan(source: ClassSource, numbers: Labels) -> _Graph:
+    """Numbers the pieces of each strip, and joins those of one class that touch across the strips' edges."""
+    codes, sizes = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
+    borders: list[tuple[NDArray[np.int64], ...]] = []
+    joins: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
     count = 0
+    for row, rows in strips_of(source.height, source.width):
+        read, valid = source.read(row, rows)
+        pieces, own_codes = _pieces(read, valid, count)
+        numbers[row : row + rows] = pieces
+        codes.append(own_codes)
+        sizes.append(np.bincount(pieces[pieces > 0] - count, minlength=len(own_codes) + 1)[1:])
+        count += len(own_codes)
+        borders.append(_borders(pieces))
+        if row:
+            before = numbers[row - 1]
+            known = np.concatenate(codes)
+            meet = (before > 0) & (pieces[0] > 0)
+            same = meet & (known[before] == known[pieces[0]])
+            joins.append(np.stack([before[same], pieces[0][same]], axis=1).astype(np.int64))
+            borders.append(_counted(before[meet & ~same], pieces[0][meet & ~same]))
+    low, high, length = (np.concatenate(parts) for parts in zip(*borders, strict=True))
+    graph = _Graph(
+        np.arange(count + 1, dtype=np.int32), np.concatenate(codes), np.concatenate(sizes), low, high, length
+    )
+    pairs = np.concatenate(joins)
+    links = sparse.coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count + 1, count + 1))
+    return graph.gathered(sparse.csgraph.connected_components(links, directed=False)[1])
+
+
+def _pieces(codes: Codes, valid: NDArray[np.bool_], offset: int) -> tuple[Labels, NDArray[np.int64]]:
+    """(h,w) connected pixels of one code, numbered from ``offset`` + 1 in reading order, and each piece's code."""
+    pieces, own, count = np.zeros(codes.shape, np.int32), [], 0
     for code in np.unique(codes[valid]):
         found, number = ndimage.label((codes == code) & valid)
-        patches[found > 0] = found[found > 0] + count
+        np.copyto(pieces, found + count, where=found > 0)
+        own += [int(code)] * number
         count += number
-    return _in_reading_order(patches)
+    if not count:
+        return pieces, np.zeros(0, np.int64)
+    flat = pieces.ravel()
+    first = np.full(count + 1, flat.size, np.int64)
+    places = np.flatnonzero(flat)
+    # the last write stays, so the first place of each piece is written last
+    first[flat[places[::-1]]] = places[::-1]
+    order = np.argsort(first[1:], kind="stable")
+    lookup = np.zeros(count + 1, np.int32)
+    lookup[1 + order] = np.arange(1, count + 1) + offset
+    return lookup[pieces], np.array(own, np.int64)[order]
 
 
-def absorb_small(codes: NDArray[Any], patches: Labels, smallest_px: int) -> tuple[NDArray[Any], Labels]:
-    """Codes and patches (h,w) after every patch below ``smallest_px`` pixels has gone to a neighbour.
+def _borders(pieces: Labels) -> tuple[NDArray[np.int64], ...]:
+    """Pairs of neighbouring pieces within a strip, and the length of their border in pixel edges."""
+    firsts, seconds = [], []
+    for first, second in ((pieces[:, :-1], pieces[:, 1:]), (pieces[:-1], pieces[1:])):
+        meet = (first != second) & (first > 0) & (second > 0)
+        firsts.append(first[meet])
+        seconds.append(second[meet])
+    return _counted(np.concatenate(firsts), np.concatenate(seconds))
 
-    The smallest goes first, to the neighbour with which it shares the longest border (then the larger one, then
-    the first in reading order). Patches of one class that meet by this are one patch from then on. A patch
-    that has no neighbour, since only nodata surrounds it, stays.
-    """
-    if smallest_px <= 1 or not patches.any():
-        return codes, patches
-    sizes = np.bincount(patches.ravel()).tolist()
-    first = np.zeros(len(sizes), codes.dtype)
-    first[patches.ravel()] = codes.ravel()
-    owners = _Merger(sizes, first.tolist(), _borders(patches)).run(smallest_px)
-    merged = np.array(owners, np.int32)[patches]
-    return np.where(patches > 0, first[merged], codes), _in_reading_order(merged)
+
+def _counted(first: Labels, second: Labels) -> tuple[NDArray[np.int64], ...]:
+    low, high = np.minimum(first, second).astype(np.int64), np.maximum(first, second).astype(np.int64)
+    return _summed(low, high, np.ones(len(low), np.int64), int(high.max(initial=0)) + 1)
+
+
+def _summed(
+    low: NDArray[np.int64], high: NDArray[np.int64], length: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.int64], ...]:
+    """Each pair once, with the sum of its lengths; a patch is no neighbour of itself."""
+    apart = low != high
+    keys, place = np.unique(low[apart] * count + high[apart], return_inverse=True)
+    sums = np.bincount(place, length[apart], len(keys)).astype(np.int64)
+    return keys // count, keys % count, sums
+
+
+def _absorbed(graph: _Graph, smallest_px: int) -> _Graph:
+    borders: list[dict[int, int]] = [{} for _ in range(len(graph.sizes))]
+    for low, high, length in zip(graph.low.tolist(), graph.high.tolist(), graph.length.tolist(), strict=True):
+        borders[low][high] = borders[high][low] = length
+    merger = _Merger(graph.sizes.tolist(), graph.codes.tolist(), borders)
+    owners = np.array(merger.run(smallest_px), np.int64)
+    graph.codes = graph.codes[owners]
+    return graph.gathered(owners)
 
 
 class _Merger:
@@ -86,29 +226,3 @@ class _Merger:
             self.owner[patch] = self.owner[self.owner[patch]]
             patch = self.owner[patch]
         return patch
-
-
-def _borders(patches: Labels) -> list[dict[int, int]]:
-    """For each patch its neighbours and the length of the common border in pixel edges; 0 has none."""
-    count = int(patches.max()) + 1
-    keys = []
-    for first, second in ((patches[:, :-1], patches[:, 1:]), (patches[:-1], patches[1:])):
-        meet = (first != second) & (first > 0) & (second > 0)
-        low = np.minimum(first[meet], second[meet]).astype(np.int64)
-        keys.append(low * count + np.maximum(first[meet], second[meet]))
-    pairs, lengths = np.unique(np.concatenate(keys), return_counts=True)
-    borders: list[dict[int, int]] = [{} for _ in range(count)]
-    for key, length in zip(pairs.tolist(), lengths.tolist(), strict=True):
-        low_patch, high_patch = divmod(key, count)
-        borders[low_patch][high_patch] = length
-        borders[high_patch][low_patch] = length
-    return borders
-
-
-def _in_reading_order(patches: Labels) -> Labels:
-    """The same patches numbered from 1 by their first pixel, row by row; 0 stays."""
-    numbers, first = np.unique(patches, return_index=True)
-    first, numbers = first[numbers > 0], numbers[numbers > 0]
-    lookup = np.zeros(int(patches.max(initial=0)) + 1, np.int32)
-    lookup[numbers[np.argsort(first)]] = np.arange(1, len(numbers) + 1)
-    return lookup[patches]
