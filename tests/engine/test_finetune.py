@@ -56,7 +56,7 @@ def train(request: TrainSegmentationRequest, reporter: Silent | None = None) -> 
 @pytest.fixture
 def request_(tmp_path: Path) -> TrainSegmentationRequest:
     """Frozen features hardly get anywhere in one epoch, so that the second stage pays."""
-    image, labels = write_landscape(tmp_path, height=200, width=260)
+    image, labels = write_landscape(tmp_path, height=128, width=256)
     return TrainSegmentationRequest(
         input=image,
         label_rasters=(labels,),

@@ -20,7 +20,7 @@ from .samples import Sample
 
 # Weights of a network that two cores can train in minutes; DiffusionSat has 870 million.
 LARGEST = 30_000_000
-# Tiles a step, all of one graph: about 300 MB with the embedded backbone at three times.
+# Tiles a step, all in one graph: about 1 GB with the embedded backbone at three times.
 BATCH = 4
 EPOCHS = 4
 STEPS = (40, 240)
@@ -68,7 +68,8 @@ def tuning_settings(tiles: int, epochs: int, seed: int) -> FitSettings:
     """Steps from counts: 4 epochs over the tiles within 40 to 240 steps, or fewer epochs where fewer were chosen."""
     per_epoch = -(-tiles // BATCH)
     steps = epochs * per_epoch if 0 < epochs < EPOCHS else int(np.clip(EPOCHS * per_epoch, *STEPS))
-    return FitSettings(steps, BATCH, learning_rate=3e-4, look_every=max(1, steps // 6), patience=3, seed=seed)
+    # Of six looks the first ones fall into the highest rates, where a trained network is usually worse than before.
+    return FitSettings(steps, BATCH, learning_rate=3e-4, look_every=max(1, steps // 6), patience=4, seed=seed)
 
 
 def tuning_seconds(ground: Ground, settings: FitSettings, costs: Costs) -> float:
