@@ -22,6 +22,8 @@ from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 
 DEFAULT_BACKBONE = "compact-s2-rgb"
 SEED = 0
+# A third of a training is enough to tell streams apart.
+CHOICE_EPOCHS = 12
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,10 @@ class Ours:
         scaling: int,
         streams: tuple[str, ...] = (),
         times: tuple[int, ...] = (),
+        epochs: int = 0,
     ) -> None:
         self.settings, self.fusion, self.scaling = settings, fusion, scaling
-        self.streams, self.times = streams, times
+        self.streams, self.times, self.epochs = streams, times, epochs
         self.model = settings.work / "model.safetensors"
         self.values: dict[str, Any] = {}
 
@@ -62,6 +65,7 @@ class Ours:
             scaling=self.scaling,
             streams=self.streams,
             timesteps=self.times,
+            epochs=self.epochs,
             seed=SEED,
             threads=self.settings.threads,
         )
@@ -88,7 +92,7 @@ class BestSingleStream:
         self.tried: list[dict[str, Any]] = []
 
     def learn(self, labelled: LabelledSet) -> None:
-        """Trains every candidate and keeps the model of the best."""
+        """Trains every candidate for a while, then the best one as all other methods are trained."""
         streams, times = candidates(self.settings.backbone)
         middle = times[len(times) // 2]
         for stream in streams:
@@ -98,7 +102,8 @@ class BestSingleStream:
             if time != middle:
                 self._try(labelled, stream, time)
         self.values = {**self._best(), "tried": self.tried}
-        self.chosen = Ours(replace(self.settings, work=self._folder(self._best())), "global", self.scaling)
+        self.chosen = Ours(self.settings, "global", self.scaling, (stream,), (self._best()["time"],))
+        self.chosen.learn(labelled)
 
     def map(self, pair: Pair) -> NDArray[np.uint16]:
         """Class codes of an image, by the chosen candidate."""
@@ -108,7 +113,8 @@ class BestSingleStream:
         candidate = {"stream": stream, "time": time}
         folder = self._folder(candidate)
         folder.mkdir(parents=True, exist_ok=True)
-        method = Ours(replace(self.settings, work=folder), "global", self.scaling, (stream,), (time,))
+        settings = replace(self.settings, work=folder)
+        method = Ours(settings, "global", self.scaling, (stream,), (time,), CHOICE_EPOCHS)
         method.learn(labelled)
         self.tried.append({**candidate, "validation_miou": method.values["miou"]})
 

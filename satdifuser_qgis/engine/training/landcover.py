@@ -33,8 +33,8 @@ from .samples import (
 
 # About this many blocks over the labelled ground: enough to hold back every class, large enough to be apart.
 BLOCKS = 30
-AUTOMATIC_EPOCHS = 24
-STEPS = (240, 600)
+AUTOMATIC_EPOCHS = 36
+STEPS = (300, 1000)
 # A trial of one scaling: a share of the tiles and of the steps.
 TRIAL_TILES, TRIAL_STEPS = 96, 120
 
@@ -173,7 +173,7 @@ def samples_of(
 
 
 def fit_settings(tiles: int, epochs: int, seed: int) -> FitSettings:
-    """Steps from counts: ``epochs`` over the tiles, or by itself 24 epochs within 240 to 600 steps with early stop."""
+    """Steps from counts: ``epochs`` over the tiles, or by itself 36 epochs within 300 to 1,000 steps with early stop."""
     per_epoch = max(1, -(-tiles // BATCH))
     if epochs:
         steps = epochs * per_epoch
