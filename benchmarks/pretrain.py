@@ -1,8 +1,9 @@
 """`make pretrain`: writes the request for the embedded backbone's training and runs it by the engine.
 
 Sittings add up: each goes on from the checkpoint in --run, or where that is gone from the weights in --backbone. With
---last the learning rate falls towards the sitting's end, and the clean pass is distilled. Many devices: write the
-request with --write-only, then `accelerate launch --num_processes N -m satdifuser_qgis.engine run REQUEST`.
+--last the learning rate falls towards the sitting's end; --distil-minutes then makes the clean pass. Several devices:
+write the request with --write-only, then `torchrun --nproc_per_node N -m satdifuser_qgis.engine run REQUEST`, or
+`accelerate launch` in its place.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     given = parser.add_argument
     given("--data", type=Path, required=True, help="folder with eurosat, ucmerced and pretrain_extra")
     given("--minutes", type=float, default=60.0, help="wall clock of this sitting; 0 leaves the weights as they are")
-    given("--steps", type=int, default=0, help="end after so many steps over all sittings")
+    given("--steps", type=int, default=0, help="end after so many steps over all sittings of --run")
     given("--last", action="store_true", help="no sitting follows: whole tiles and a falling rate towards the end")
     given("--finish", type=float, default=0.25, help="how much of the last sitting that takes")
     given("--distil-minutes", type=float, default=0.0, help="then distil the clean pass, so long")

@@ -45,11 +45,11 @@ class PretrainRequest:
     tiles, ids ``<class>/<name>``, whose side is that of all crops' tiles. ``more`` are further sources. ``run`` is the
     folder of the checkpoint, from which training goes on; ``backbone`` the diffusers folder that is written at the end.
 
-    ``minutes`` is the wall-clock budget of this sitting; ``steps`` ends it earlier, counted over all sittings
-    (0: only the clock). In the last ``finish`` share of it whole tiles are shown and the learning rate falls; 0 where
-    more sittings follow. ``batch`` is crops a step, 0 = 128, on CUDA 2,048. ``contrast`` and ``alignment`` weigh the
-    label-free losses beside denoising: two crops of a tile agree, and a crop tells what the averaged network sees in
-    another one. ``unknown_gsd`` is the share of views without pixel size.
+    ``minutes`` is the wall-clock budget of this sitting; ``steps`` ends it earlier, counted over all sittings of the
+    run folder (0: only the clock). In the last ``finish`` share of it whole tiles are shown and the learning rate
+    falls; 0 where more sittings follow. ``batch`` is crops a step, 0 = 128, on CUDA 1,024 or 2,048. ``contrast`` and
+    ``alignment`` weigh the label-free losses beside denoising: two crops of a tile agree, and a crop tells what the
+    averaged network sees in another one. ``unknown_gsd`` is the share of views without pixel size.
 
     ``distil_minutes`` and ``distil_steps`` are the budget of the second part, which turns the averaged network's
     noised passes at ``times`` into one clean pass, kept in the folder's ``clean``; 0 minutes: none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,10 @@ def run(request: PretrainRequest, reporter: Reporter, outputs: Outputs) -> Resul
     With 0 minutes it only writes the folder from the checkpoint that is there.
     """
     folder = Path(request.run)
+    if request.labels and importlib.util.find_spec("sklearn") is None:
+        raise EngineError("bad_request", "Probes need scikit-learn, which is not there.", "Give no labels.")
     accelerator = _accelerator(request.device)
-    bank = read_bank(request.sources)
+    bank = read_bank(request.sources, reporter)
     for part in bank.contents:
         reporter.log(f"{part.images} images of {part.source.path}: {part.tiles} tiles, {part.share:.0%} of the views.")
     trial = read_trial(request.sources[0], request.labels) if accelerator.is_main_process else None
@@ -216,15 +219,14 @@ def _batch(device: torch.device) -> int:
 
 
 def _accelerator(choice: int) -> Accelerator:
-    """Accelerate on the chosen device; bf16 on CUDA, where tensor cores make it pay."""
+    """Accelerate on the chosen device."""
     wanted = DEVICE[choice]
     if wanted == "cuda" and not torch.cuda.is_available():
         raise EngineError("device", "CUDA was chosen, but no CUDA device is there.", "Choose automatic or CPU.")
     cuda = torch.cuda.is_available() and wanted in ("automatic", "cuda")
     # the student's last convolution, for one, has no part in the second loss
     several = DistributedDataParallelKwargs(find_unused_parameters=True)
-    precision = "bf16" if cuda else "no"
-    return Accelerator(cpu=not cuda and wanted != "mps", mixed_precision=precision, kwargs_handlers=[several])
+    return Accelerator(cpu=not cuda and wanted != "mps", mixed_precision="no", kwargs_handlers=[several])
 
 
 def _untrained(tile_px: int, request: PretrainRequest) -> Any:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ....protocol.errors import EngineError
 from ....protocol.pretrain import Source
+from ...reporter import Reporter
 from .tiles import Pixels, find_images, halved, left_out, read_images, read_places, squares
 
 # A source with more pixels than all others together gives no more than this share of the views.
@@ -40,7 +41,7 @@ class Contents:
 @dataclass
 class Bank:
     """Tiles of M squares. ``tiles``: bytes (M, 3, S, S). ``gsd_m``: (M,), pixel sizes in metres, 0 = unknown.
-    ``places``: (M, 2) in km, to tell neighbours by. ``limits``: (M,) float64 ascending to 1, where uniform draws fall.
+    ``places``: (M, 2) in km, to tell neighbours by. ``limits``: (M,) ascending to 1, where uniform draws fall.
     """
 
     tiles: Tensor
@@ -61,7 +62,7 @@ class Bank:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Numbers (count,) of tiles, each source by its share."""
-        at = torch.rand(count, generator=generator, device=self.limits.device, dtype=torch.float64)
+        at = torch.rand(count, generator=generator, device=self.limits.device)
         return torch.searchsorted(self.limits, at).clamp(max=len(self.limits) - 1)
 
 
@@ -81,7 +82,7 @@ class _Kind:
         return sum(cut[0].size // 3 * len(cut) for cut, level in zip(self.cut, self.levels) if level == 0)
 
 
-def read_bank(sources: Sequence[Source]) -> Bank:
+def read_bank(sources: Sequence[Source], reporter: Reporter) -> Bank:
     """All tiles of the sources but those that they leave out. The first source's tiles say how large a tile is.
 
     Larger images are cut into tiles, at full and at half resolutions. Raises EngineError("bad_input") where a source
@@ -90,7 +91,7 @@ def read_bank(sources: Sequence[Source]) -> Bank:
     side = 0
     kinds = []
     for source in sources:
-        kind, side = _read(source, side)
+        kind, side = _read(source, side, reporter)
         kinds.append(kind)
     shares = _shares(kinds)
     tiles = [torch.from_numpy(cut) for kind in kinds for cut in kind.cut]
@@ -100,16 +101,19 @@ def read_bank(sources: Sequence[Source]) -> Bank:
         Contents(kind.source, len(kind.ids), sum(map(len, kind.cut)), kind.pixels, kind.left_out, share)
         for share, kind in zip(shares, kinds)
     )
-    limits = torch.from_numpy(np.cumsum(weights) / weights.sum())
+    limits = torch.from_numpy(np.cumsum(weights) / weights.sum()).float()
     return Bank(torch.cat(tiles), torch.tensor(gsd), _places(kinds), limits, contents)
 
 
-def _read(source: Source, side: int) -> tuple[_Kind, int]:
+def _read(source: Source, side: int, reporter: Reporter) -> tuple[_Kind, int]:
     """One source cut into tiles of ``side``, or of its own commonest side where that is 0; and the side."""
     entries = find_images(Path(source.path))
     refused = left_out(source, entries)
     kind = _Kind(source, [], [], [], [], left_out=len(refused & set(entries)))
-    images = list(read_images(entries, leave_out=refused))
+    images = []
+    for image in read_images(entries, leave_out=refused):
+        images.append(image)
+        reporter.progress(len(images), len(entries), "images", "reading")
     if not images:
         raise EngineError("bad_input", f'All images at "{source.path}" are left out.', "Leave out fewer.")
     side = side or Counter(min(pixels.shape[1:]) for _, pixels in images).most_common(1)[0][0]

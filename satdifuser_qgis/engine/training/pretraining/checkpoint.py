@@ -20,8 +20,8 @@ MOMENTS = ("exp_avg.", "exp_avg_sq.")
 
 @dataclass
 class Progress:
-    """Counts over all sittings. ``losses`` maps a name to its latest mean. The optimiser's moments began at the step
-    ``moments_from``: later than 0 where a training went on from written weights.
+    """Counts over all sittings. ``losses`` maps a name to its latest mean. The run began at the step ``begun_at``,
+    which is not 0 where it went on from written weights.
     """
 
     step: int = 0
@@ -32,7 +32,12 @@ class Progress:
     losses: dict[str, float] = field(default_factory=dict)
     hardware: list[str] = field(default_factory=list)
     settings: dict[str, float] = field(default_factory=dict)
-    moments_from: int = 0
+    begun_at: int = 0
+
+    @property
+    def own_steps(self) -> int:
+        """Steps of this run alone, which are those that the optimiser knows."""
+        return self.step - self.begun_at
 
 
 def write_checkpoint(

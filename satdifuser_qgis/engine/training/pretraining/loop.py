@@ -21,7 +21,7 @@ from ...reporter import Reporter
 from .signals import held_signals
 from .state import State
 
-WARM_UP_STEPS = 300
+WARM_UP_STEPS = 150
 LAST_RATE = 0.02
 LOG_STEPS = 50
 Look = Callable[[Any], None]
@@ -116,9 +116,9 @@ class Sitting:
             self._compile(reporter)
             while True:
                 elapsed = self._shared(time.monotonic() - begun)
-                if elapsed >= 60 * settings.minutes or 0 < settings.steps <= progress.step:
+                if elapsed >= 60 * settings.minutes or 0 < settings.steps <= progress.own_steps:
                     break
-                share = progress.step / settings.steps if settings.steps else elapsed / (60 * settings.minutes)
+                share = progress.own_steps / settings.steps if settings.steps else elapsed / (60 * settings.minutes)
                 with held_signals():
                     self._step(share)
                 progress.seconds = before + time.monotonic() - begun
@@ -142,7 +142,7 @@ class Sitting:
         self.generator.manual_seed((settings.seed * 1_000_003 + progress.step) * 64 + self.accelerator.process_index)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(share)
-        batch = self.objective(self._student, self._average, self.generator, share >= 1 - settings.finish)
+        batch = self.objective(self._model, self._average, self.generator, share >= 1 - settings.finish)
         self.accelerator.backward(batch.loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -154,9 +154,17 @@ class Sitting:
         self.sums += batch.sums
         self._whole = True
 
+    def _model(self, *inputs: Tensor) -> Any:
+        with self._precision():
+            return self._student(*inputs)
+
     def _average(self, *inputs: Tensor) -> Any:
-        with torch.no_grad(), self.accelerator.autocast():
+        with torch.no_grad(), self._precision():
             return self._teacher(*inputs)
+
+    def _precision(self) -> torch.autocast:
+        """bf16 on CUDA, where tensor cores make it pay; on CPUs it brought little. Losses stay in float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
 
     def _compile(self, reporter: Reporter) -> None:
         """On CUDA the networks are compiled, and a batch is tried; where that fails they go on as they are."""
@@ -179,14 +187,14 @@ class Sitting:
 
     def _try(self) -> None:
         self.generator.manual_seed(0)
-        self.accelerator.backward(self.objective(self._student, self._average, self.generator, False).loss)
+        self.accelerator.backward(self.objective(self._model, self._average, self.generator, False).loss)
         self.optimizer.zero_grad()
         torch.cuda.synchronize()
 
     def _rate(self, share: float) -> float:
         """The learning rate: a linear warm-up, a plateau, a linear fall in the finish."""
         settings, progress = self.settings, self.state.progress
-        warm = min(1.0, (progress.step - progress.moments_from + 1) / WARM_UP_STEPS)
+        warm = min(1.0, (progress.own_steps + 1) / WARM_UP_STEPS)
         left = min(1.0, (1 - share) / settings.finish) if settings.finish else 1.0
         return settings.learning_rate * warm * max(LAST_RATE, left)
 

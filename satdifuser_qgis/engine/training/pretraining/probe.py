@@ -1,6 +1,6 @@
 """What a network is worth: denoising loss on tiles it never saw, and probes of its features with few labels.
 
-Labels are used here only, to score; nothing of them reaches the weights. It is cheap on purpose (a thousand tiles a
+Labels are used here only, to score; nothing of them reaches the weights. It is cheap on purpose (some hundred tiles a
 side, one time): enough to see whether a training helps, not to compare with other systems.
 """
 
@@ -23,8 +23,8 @@ from .network import BUCKETS, UNSHUFFLE, Noise, StreamReader, build_scheduler
 from .tiles import class_of, find_images, left_out, read_ids, read_images
 
 BATCH = 64
-LOSS_TILES = 128
-PROBE_TILES = 1000
+LOSS_TILES = 64
+PROBE_TILES = 800
 Values = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -54,7 +54,7 @@ class Scores:
 
 
 def read_trial(source: Source, labels: str) -> Trial | None:
-    """At most a thousand tiles of each part of a source, by chance but always the same; None where none is left out."""
+    """At most 800 tiles of each part of a source, by chance but always the same; None where none is left out."""
     entries = find_images(Path(source.path))
     secret = left_out(source, entries) & set(entries)
     if not secret:

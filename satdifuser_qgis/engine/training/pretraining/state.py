@@ -60,7 +60,7 @@ class State:
         if written is None or not _fits(written[0], self.model.unet):
             return False
         weights, self.progress = written
-        self.progress.moments_from = self.progress.step
+        self.progress.begun_at = self.progress.step
         for model in (self.model, self.average):
             model.unet.load_state_dict(weights, strict=False)
         return True
@@ -83,7 +83,7 @@ class State:
         self.model.load_state_dict(weights, strict=False)
         self.average.load_state_dict(averages, strict=False)
         first, second = under(tensors, "exp_avg."), under(tensors, "exp_avg_sq.")
-        steps = float(self.progress.step - self.progress.moments_from)
+        steps = float(self.progress.own_steps)
         for name, parameter in self.model.named_parameters():
             if name in first:
                 self.optimizer.state[parameter] = {
