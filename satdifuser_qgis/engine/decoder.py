@@ -18,9 +18,11 @@ from .heads import build_head
 class DecoderConfig:
     """Everything that a decoder's shape depends on; kept in model files.
 
-    fusion: global, localized or mixture. head: linear, light or upernet. scales: as `Extractor.scales`. times: model
-    times of the features, least noise first. width: of the fused maps. side_channels: pixels beside the features.
+    fusion: global, localized or mixture. head: linear, light, upernet or scene. scales: as `Extractor.scales`.
+    times: model times of the features, least noise first. width: of the fused maps. side_channels: pixels beside the
+    features.
     groups, blocks: of the projections, groups 0 chooses. head_channels: inner width of the head, 0 for its own.
+    landmarks: tiles that the scene head's kernel machine compares with; its side channels are statistics of a tile.
     What belongs to other fusers or heads is ignored.
     """
 
@@ -43,6 +45,7 @@ class DecoderConfig:
     pool_scales: tuple[int, ...] = (1, 2, 3, 6)
     rescales: tuple[float, ...] = ()
     align_corners: bool = False
+    landmarks: int = 0
 
     def fuser_options(self) -> dict[str, Any]:
         """What the chosen fuser is built with."""
@@ -63,6 +66,8 @@ class DecoderConfig:
         options: dict[str, Any] = {}
         if self.head != "linear" and self.head_channels:
             options["channels"] = self.head_channels
+        if self.head == "scene":
+            options["landmarks"] = self.landmarks
         if self.head == "upernet":
             options |= {
                 "pool_scales": self.pool_scales,

@@ -9,9 +9,15 @@ from torch import nn
 
 from .light import LightHead
 from .linear import LinearHead
+from .scene import SceneHead
 from .upernet import UPerNetHead
 
-HEADS: dict[str, type[nn.Module]] = {"linear": LinearHead, "light": LightHead, "upernet": UPerNetHead}
+HEADS: dict[str, type[nn.Module]] = {
+    "linear": LinearHead,
+    "light": LightHead,
+    "upernet": UPerNetHead,
+    "scene": SceneHead,
+}
 
 
 def build_head(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...protocol.codec import from_plain
 from ...protocol.errors import EngineError
@@ -17,6 +18,8 @@ from ..model_file import ModelHeader, read_model, split_tensors
 from ..raster.read import Raster
 from .tile_metadata import tile_metadata
 from .tiles import resize
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def extract(
@@ -41,24 +44,7 @@ class LandCoverModel:
     @classmethod
     def load(cls, path: Path, device: torch.device) -> LandCoverModel:
         """Raises EngineError("bad_model") where the file, its backbone or their agreement is broken."""
-        header, tensors = read_model(path)
-        backbone = load_backbone(header.backbone.reference, device)
-        try:
-            recipe = from_plain(Recipe, header.features, "features")
-            decoder = Decoder(from_plain(DecoderConfig, header.decoder, "decoder"))
-            decoder_tensors, network_tensors = split_tensors(tensors)
-            decoder.load_state_dict(decoder_tensors)
-            extractor = Extractor(backbone, recipe, device)
-            _check_digest(header, extractor.backbone)
-            if header.backbone.tuned:
-                extractor.backbone.network.load_state_dict(network_tensors)
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(
-                "bad_model",
-                f'The header of the model "{header.name}" is damaged, or its tensors do not fit it.',
-                "Use another copy of the file.",
-                str(error),
-            ) from error
+        header, extractor, decoder = read_parts(path, device, "segmentation", Decoder)
         return cls(header, extractor, decoder, device)
 
     @torch.inference_mode()
@@ -73,6 +59,46 @@ class LandCoverModel:
         spectral = tiles if self.header.spectral else None
         result = self.decoder(pyramid, tuple(tiles.shape[-2:]), spectral)
         return resize(result.float(), side).cpu()
+
+
+def read_parts(
+    path: Path, device: torch.device, task: str, build: Callable[[DecoderConfig], Module]
+) -> tuple[ModelHeader, Extractor, Module]:
+    """Header, extractor and decoder of a model file for this task; ``build`` makes the decoder that its tensors fill.
+
+    Raises EngineError("bad_model") where the file, its backbone or their agreement is broken, or its task is another.
+    """
+    header, tensors = read_model(path)
+    _check_task(header, task)
+    backbone = load_backbone(header.backbone.reference, device)
+    try:
+        recipe = from_plain(Recipe, header.features, "features")
+        decoder = build(from_plain(DecoderConfig, header.decoder, "decoder"))
+        decoder_tensors, network_tensors = split_tensors(tensors)
+        decoder.load_state_dict(decoder_tensors)
+        extractor = Extractor(backbone, recipe, device)
+        _check_digest(header, extractor.backbone)
+        if header.backbone.tuned:
+            extractor.backbone.network.load_state_dict(network_tensors)
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(
+            "bad_model",
+            f'The header of the model "{header.name}" is damaged, or its tensors do not fit it.',
+            "Use another copy of the file.",
+            str(error),
+        ) from error
+    return header, extractor, decoder
+
+
+def _check_task(header: ModelHeader, task: str) -> None:
+    if header.task != task:
+        said = {"segmentation": "maps land cover pixel by pixel", "scene": "names whole scenes"}
+        raise EngineError(
+            "bad_model",
+            f'The model "{header.name}" {said.get(header.task, f"is for {header.task}")}; '
+            f"here one is needed that {said[task]}.",
+            "Choose another model.",
+        )
 
 
 def _check_digest(header: ModelHeader, backbone: Backbone) -> None:
