@@ -10,7 +10,9 @@ from typing import Iterator
 from ..protocol.errors import EngineError
 
 _NO_MEMORY = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|unable to allocate|cannot allocate", re.I
+    r"can't allocate memory|not enough memory|out of memory|unable to allocate|cannot allocate|bad_alloc|"
+    r"can't start new thread",
+    re.I,
 )
 _NO_SPACE = re.compile(r"no space left|disk (is )?full|not enough (disk )?space|disk quota", re.I)
 _DEVICE = re.compile(r"CUDA error|cuDNN|CUDA driver|no kernel image|NVIDIA driver|MPS backend", re.I)
@@ -34,6 +36,14 @@ def explain(error: BaseException) -> EngineError:
         f"The engine failed where it should not: {_first_line(error)}.",
         "Run it again; if it fails again, report it with the log.",
         detail,
+    )
+
+
+def is_no_memory(error: BaseException) -> bool:
+    """Whether the memory did not suffice, whatever library says so."""
+    return any(
+        isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError" or _NO_MEMORY.search(str(link))
+        for link in _chain(error)
     )
 
 

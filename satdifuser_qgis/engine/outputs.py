@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +14,16 @@ from typing import Optional, Type
 
 from ..protocol import folders
 
+# Names of parts say which process of which computer writes them, so that later runs know what nobody writes any more.
+_HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
 
 class Outputs:
     """The files that one run writes.
 
-    ``part(target)`` gives the name to write to, ``<stem>.part-<run id><suffix>`` in the target's folder.
-    `commit` renames all of them; leaving the ``with`` block without it removes them, and the folders made for them.
+    ``part(target)`` gives the name to write to, ``<stem>.part-<run id>-<computer>-<process><suffix>`` in the target's
+    folder, and removes what a killed run left there for the same target. `commit` renames all of them; leaving the
+    ``with`` block without it removes them, and the folders made for them.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -27,6 +35,7 @@ class Outputs:
         """Where to write what shall become ``target``. Its folder is made."""
         target = Path(target)
         self._make(target.parent)
+        _remove_orphans(target)
         part = target.with_name(f"{self._stem(target)}{target.suffix}")
         self._parts[target] = part
         return part
@@ -44,11 +53,13 @@ class Outputs:
         for target, part in self._parts.items():
             if part == target or not part.exists():
                 continue
-            # statistics that a GIS noted of the raster that was here before would be told of the new one
-            target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
             # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
             stem = self._stem(target)
-            for side in {part, *part.parent.glob(f"{escape(stem)}.*")}:
+            sides = {part, *part.parent.glob(f"{escape(stem)}.*")}
+            # statistics that a GIS noted of the raster that was here before would be told of the new one
+            if part.with_name(f"{part.name}.aux.xml") not in sides:
+                target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
+            for side in sorted(sides):
                 os.replace(side, target.with_name(target.stem + side.name[len(stem) :]))
         self.discard()
 
@@ -70,7 +81,7 @@ class Outputs:
 
     @property
     def _mark(self) -> str:
-        return f".part-{self.run_id}"
+        return f".part-{self.run_id}-{_HERE}-{os.getpid()}"
 
     def _stem(self, target: Path) -> str:
         """What the names of a target's part and of its side files begin with."""
@@ -83,3 +94,14 @@ class Outputs:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.discard()
+
+
+def _remove_orphans(target: Path) -> None:
+    """Removes the parts of a target whose process is no more. What still has one, or another computer's, stays."""
+    import psutil
+
+    for path in target.parent.glob(f"{escape(target.stem)}.part-*-{_HERE}-*"):
+        found = re.match(rf"-{_HERE}-(\d+)(?!\d)", path.name[path.name.rindex(f"-{_HERE}-") :])
+        if found and not psutil.pid_exists(int(found.group(1))):
+            with suppress(OSError):
+                path.unlink()

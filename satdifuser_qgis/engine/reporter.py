@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
@@ -16,6 +17,9 @@ class Reporter(Protocol):
 
     def metric(self, name: str, value: float) -> None:
         """A figure worth plotting, such as a loss."""
+
+    def phase(self, message: str) -> AbstractContextManager[None]:
+        """Around a step that may take long and cannot say how far it is."""
 
     def check(self) -> None:
         """Raises EngineError("cancelled") once the user has cancelled."""
@@ -32,6 +36,10 @@ class Silent:
 
     def metric(self, name: str, value: float) -> None:
         """Nothing."""
+
+    def phase(self, message: str) -> AbstractContextManager[None]:
+        """Nothing."""
+        return nullcontext()
 
     def check(self) -> None:
         """Nothing."""
@@ -63,8 +71,18 @@ class Part:
         self.log = whole.reporter.log
         self.metric = whole.reporter.metric
         self.check = whole.reporter.check
+        self.phase = whole.reporter.phase
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         """As `Reporter.progress`, on the scale of the whole."""
         at = min(self._start + self._seconds * done / total, self._whole.seconds)
         self._whole.reporter.progress(at, self._whole.seconds, "s", message)
+
+
+def in_words(seconds: float) -> str:
+    """ "about 6 minutes"."""
+    if seconds < 90:
+        return f"about {max(5, round(seconds / 5) * 5)} seconds"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"

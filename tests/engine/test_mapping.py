@@ -25,6 +25,7 @@ class _Raster:
     def __init__(self, values: np.ndarray, valid: np.ndarray) -> None:
         self.values, self.valid = values, valid
         self.grid = Grid("", Affine.identity(), values.shape[2], values.shape[1])
+        self.filled = SimpleNamespace(meets=lambda window: True)
 
     def read(self, bands, window):
         values = np.zeros((len(bands), window.height, window.width), np.float32)
@@ -65,6 +66,7 @@ def _map(raster: _Raster, window: Window, batch: int, overlap: int = 25) -> tupl
         rows, columns = slice(top, top + strip.window.height), slice(left, left + strip.window.width)
         assert np.isnan(logits[:, rows, columns]).all(), "each pixel is finished once"
         logits[:, rows, columns], valid[rows, columns] = strip.logits, strip.valid
+    logits[:, ~valid] = 0  # strips without a valid pixel are left out
     assert not np.isnan(logits).any()
     return logits, valid
 

@@ -87,7 +87,7 @@ def map_strips(
     reporter: Reporter,
     is_finished: Callable[[Window], bool] = lambda window: False,
 ) -> Generator[Strip, None, None]:
-    """The strips of all blocks but those that are finished already.
+    """The strips of all blocks but those that are finished already, and those without a valid pixel.
 
     Memory holds one row of tiles of one block, whatever the raster's size. Batches never cross a row of tiles and
     blending goes from left to right, so the sums are always taken in the same order.
@@ -95,9 +95,13 @@ def map_strips(
     total, done = plan.tiles, 0
     for block in plan.blocks():
         grid = plan.grid.touching(block)
+        if not raster.filled.meets(block):
+            done += len(grid.rows) * len(grid.columns)
+            continue
         strips = strip_windows(plan, block)
         missing = [not window.empty and not is_finished(window) for window in strips]
         rows = [row for row in grid.rows if any(m and _meets(row, grid.side, w) for m, w in zip(missing, strips))]
+        rows = [row for row in rows if raster.filled.meets(Window(row, block.col, grid.side, block.width))]
         done += (len(grid.rows) - len(rows)) * len(grid.columns)
         accumulator = _Accumulator(len(model.header.classes), block, grid.side)
         with closing(ahead(_read(plan, grid, rows, raster), READ_AHEAD)) as batches:
@@ -109,7 +113,7 @@ def map_strips(
                     reporter.progress(done, total, "tiles", "Mapping")
                     waiting = next(batches, None)
                 strip = accumulator.finish(window)
-                if wanted:
+                if wanted and strip.valid.any():
                     yield strip
 
 

@@ -130,9 +130,9 @@ def _sample(raster: Raster, bands: tuple[int, ...], budget: int) -> Floats:
     values, valid = raster.read_thinned(bands, budget)
     if valid.any():
         return values[:, valid]
-    # Thinning can miss what little is there: look at everything, block by block, until the budget is met.
+    # Thinning can miss what little is there: look at all that may hold data, by blocks, until the budget is met.
     found, count = [], 0
-    for window in raster.grid.whole.blocks(_SCAN_BLOCK):
+    for window in raster.filled.around().intersection(raster.grid.whole).blocks(_SCAN_BLOCK):
         values, valid = raster.read(bands, window)
         if valid.any():
             found.append(values[:, valid])

@@ -19,7 +19,9 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
+from ..failures import explain, is_no_memory
 from .bands import band_name, is_opacity, match_bands, natural_bands, role_of
+from .gaps import Filled
 from .grid import Grid, Window
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
@@ -34,7 +36,7 @@ class Raster:
     """A raster opened for reading; a context manager. Bands are counted from 1.
 
     ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
-    ``alpha`` are bands that hold opacity and are a mask, not a measurement.
+    ``alpha`` are bands that hold opacity and are a mask, not a measurement. ``filled`` says where data can lie at all.
     """
 
     def __init__(self, path: str) -> None:
@@ -47,6 +49,7 @@ class Raster:
             self.dataset.close()
             raise
         self.grid = _grid(self.dataset)
+        self.filled = Filled(self.dataset)
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
         self.dtype: str = self.dataset.dtypes[0]
@@ -105,7 +108,7 @@ class Raster:
         values = np.zeros((len(bands), window.height, window.width), np.float32)
         valid = np.zeros((window.height, window.width), np.bool_)
         inside = window.intersection(self.grid.whole)
-        if inside.empty:
+        if inside.empty or not self.filled.meets(inside):
             return values, valid
         top, left = inside.row - window.row, inside.col - window.col
         rows, cols = slice(top, top + inside.height), slice(left, left + inside.width)
@@ -240,6 +243,8 @@ def _reading(path: str) -> Iterator[None]:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
             yield
     except RasterioError as error:
+        if is_no_memory(error):
+            raise explain(error) from error
         raise EngineError(
             "bad_input",
             f'The raster "{path}" cannot be read to its end.',

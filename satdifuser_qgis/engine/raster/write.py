@@ -7,7 +7,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,14 +17,18 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
+from ..failures import explain, is_no_memory
 from .grid import Grid, Window
 from .read import CACHE_BYTES
 
+# Errors when GDAL closes or copies a file come without rasterio's own kind of error around them.
+_FAILURES = (RasterioError, CPLE_BaseError, OSError)
 _BLOCK = 512
 CLASS_TAG = "CLASS_"
 
@@ -56,6 +60,9 @@ class BandWriter:
         # The name begins with the target's, so that Outputs.discard finds it after a crash.
         self._work = self.path.with_name(f"{self.path.name}-work.tif")
         self._closed = False
+        self._nothing = 0.0 if nodata is None else nodata
+        shape = (count, -(-self.grid.height // _BLOCK), -(-self.grid.width // _BLOCK))
+        self._written = np.zeros(shape, np.bool_)
         with self._writing():
             self._check_space(count * np.dtype(dtype).itemsize)
             self._file = rasterio.open(self._work, "w", **self._profile(count, dtype, nodata))
@@ -82,6 +89,7 @@ class BandWriter:
         area = rasterio.windows.Window(col, row, width, height)
         with self._writing():
             self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
+        self._note(row, col, array)
 
     def close(self) -> None:
         """Turns what was written into a COG at ``path``; closing twice is no error."""
@@ -92,7 +100,9 @@ class BandWriter:
         try:
             with self._writing():
                 self._file.close()
+                self._check_blocks(self._work)
                 rasterio.shutil.copy(self._work, self.path, driver="COG", **options)
+                self._check_blocks(self.path)
                 if self.classes and max(entry.code for entry in self.classes) <= 255:
                     side = self.path.with_name(f"{self.path.name}.aux.xml")
                     side.write_text(category_names(self.classes), encoding="utf-8")
@@ -106,10 +116,34 @@ class BandWriter:
         if self._closed:
             return
         self._closed = True
-        self._file.close()
+        with suppress(*_FAILURES):  # a full disk was told of already
+            self._file.close()
         names = [self._work] if keep_result else [self._work, self.path]
         for path in names:
             path.unlink(missing_ok=True)
+
+    def _note(self, row: int, col: int, array: NDArray[Any]) -> None:
+        """Notes the blocks (band, row, column) that the file must hold: those with something but nodata."""
+        height, width = array.shape[1:]
+        held = ~np.isnan(array) if np.isnan(self._nothing) else array != self._nothing
+        for block_row in range(row // _BLOCK, -(-(row + height) // _BLOCK)):
+            rows = slice(max(0, block_row * _BLOCK - row), (block_row + 1) * _BLOCK - row)
+            for block_col in range(col // _BLOCK, -(-(col + width) // _BLOCK)):
+                cols = slice(max(0, block_col * _BLOCK - col), (block_col + 1) * _BLOCK - col)
+                self._written[:, block_row, block_col] |= held[:, rows, cols].any(axis=(1, 2))
+
+    def _check_blocks(self, path: Path) -> None:
+        """Raises OSError where a block is missing: what fails when GDAL closes a file is told on stderr only."""
+        size = path.stat().st_size
+        with rasterio.open(path) as file:
+            for band, row, col in np.argwhere(self._written).tolist():
+                place = f"{col}_{row}"
+                start, length = (
+                    int(file.get_tag_item(f"BLOCK_{what}_{place}", "TIFF", bidx=band + 1) or 0)
+                    for what in ("OFFSET", "SIZE")
+                )
+                if not 0 < start < start + length <= size:
+                    raise OSError(f"block {place} of band {band + 1} was not written")
 
     def _profile(self, count: int, dtype: str, nodata: float | None) -> dict[str, Any]:
         # Uncompressed, so that rows that end within a tile can be completed in place.
@@ -138,8 +172,8 @@ class BandWriter:
         if free < needed:
             raise EngineError(
                 "no_space",
-                f'Writing "{_target(self.path).name}" takes up to {_size(needed)} but "{self.path.parent}" has '
-                f"{_size(free)} free.",
+                f'Writing "{_target(self.path).name}" takes up to {in_bytes(needed)} but "{self.path.parent}" has '
+                f"{in_bytes(free)} free.",
                 "Free some space, choose another folder, or map a smaller extent.",
             )
 
@@ -150,12 +184,14 @@ class BandWriter:
             with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 yield
-        except (RasterioError, OSError) as error:
+        except _FAILURES as error:
             raise cannot_write(self.path, error) from error
 
 
 def cannot_write(path: Path, error: Exception) -> EngineError:
     """What a failed write of ``path`` (a part of the user's target) means: a full disk, or a place that forbids it."""
+    if is_no_memory(error):
+        return explain(error)
     folder, text = path.parent, str(error)
     full = getattr(error, "errno", 0) == errno.ENOSPC or "No space left" in text
     full = full or (folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2)
@@ -172,7 +208,7 @@ def _target(path: Path) -> Path:
     return path.with_name(re.sub(r"\.part-[^.]*", "", path.name))
 
 
-def _size(count: int) -> str:
+def in_bytes(count: int) -> str:
     """Bytes in words: "0.3 MB", "12.0 GB"."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import torch
 
 from ...protocol.classes import LandCoverClass
@@ -23,6 +24,8 @@ from ..inference.finished import Finished
 from ..inference.landcover_model import LandCoverModel
 from ..inference.mapping import MapPlan, map_strips
 from ..inference.products import NO_SHARE, ProductMaker, Products
+from ..inference.room import check_room
+from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
@@ -47,6 +50,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, reporter)
         _tell(plan, model.header, raster, device_title(device), reporter)
+        check_room(_pixel_bytes(request, model.header), plan, model, raster)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags) as writers:
@@ -72,9 +76,15 @@ def _map(
     plan: MapPlan, model: LandCoverModel, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
 ) -> None:
     """Takes over what an earlier run has finished and computes the rest; the network works while we write."""
-    pixels = 0
-    for window, products in finished.parts():
+    pixels, seams = 0, Seams(plan.grid)
+
+    def write(window: Window, products: Products) -> None:
         writers.write(window, products)
+        if "probabilities" in products:
+            seams.add(window, products["probabilities"])
+
+    for window, products in finished.parts():
+        write(window, products)
         pixels += window.height * window.width
     if pixels:
         share = pixels / (plan.window.height * plan.window.width)
@@ -82,15 +92,19 @@ def _map(
     with contextlib.closing(ahead(map_strips(plan, model, raster, reporter, finished.has))) as strips:
         for strip in strips:
             products = writers.make(strip)
-            writers.write(strip.window, products)
+            write(strip.window, products)
             finished.add(strip.window, products)
+    ratio = seams.statistic
+    if ratio is not None:
+        reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
+        reporter.metric("seams", ratio)
 
 
 def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raster, device: torch.device) -> str:
     """Of everything that the pixels depend on, to the last bit; not of where they are written to."""
     settings = to_plain(request)
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
-    settings |= {name: None for name in ("min_area", "simplify")}
+    settings |= dict.fromkeys(("min_area", "simplify"))
     changed = os.stat(raster.path).st_mtime_ns if os.path.isfile(raster.path) else 0
     parts = [
         settings,
@@ -101,6 +115,14 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
         [torch.__version__, torch.get_num_threads(), str(device), plugin_version()],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _pixel_bytes(request: SegmentRequest, header: ModelHeader) -> dict[str, int]:
+    """What each target may take for a pixel: an uncompressed work file and the COG made of it, as large at worst."""
+    classes = np.dtype(ProductMaker(header.classes, ()).dtype).itemsize
+    # of polygons the confidence is kept as a raster, and four bytes more for the number of a pixel's patch
+    sizes = {"output": 2 * classes, "probabilities": 8 * len(header.classes), "entropy": 8, "polygons": 12}
+    return {getattr(request, name): size for name, size in sizes.items() if getattr(request, name)}
 
 
 def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, reporter: Reporter) -> MapPlan:
@@ -229,7 +251,7 @@ def _write_polygons(
 
 def _provenance(request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster) -> dict[str, str]:
     version = plugin_version()
-    backbone = f"{header.backbone.name} {header.backbone.revision}"
+    backbone = f"{header.backbone.name} {header.backbone.revision}{' tuned' * header.backbone.tuned}"
     return {
         "DESCRIPTION": f'Land cover of "{raster.name}" by the model "{header.name}" '
         f"(backbone {backbone}, SatDiFuser {version})",

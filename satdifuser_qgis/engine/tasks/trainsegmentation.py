@@ -23,9 +23,9 @@ from ..outputs import Outputs
 from ..raster.normalise import Scaling
 from ..raster.read import Raster, open_raster
 from ..report.scores import score
-from ..reporter import Reporter, Whole
+from ..reporter import Reporter, Whole, in_words
 from ..result import Result
-from ..training.estimate import in_words, measure_costs
+from ..training.estimate import measure_costs
 from ..training.finetune import Tuning, check_compact, tune, tuning_seconds, tuning_settings, without_features
 from ..training.label_sources import LabelSources, read_label_sources
 from ..training.landcover import (
@@ -68,8 +68,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         _tell_pixel_size(backbone, rasters[0], reporter)
         gsd = rasters[0].grid.gsd_m or 0.0
         images = [
-            LabelledImage(raster, chosen, reader, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
-            for raster, chosen, reader in zip(rasters, bands, labels.readers, strict=True)
+            LabelledImage(raster, chosen, reader, window, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
+            for raster, chosen, reader, window in zip(rasters, bands, labels.readers, labels.windows, strict=True)
         ]
         ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))

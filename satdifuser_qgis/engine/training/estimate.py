@@ -63,12 +63,3 @@ def _tuned_tile_s(extractor: Extractor, config: DecoderConfig, tile_px: int) -> 
     learner.module.zero_grad(set_to_none=True)
     extractor.backbone.learn(False)
     return seconds
-
-
-def in_words(seconds: float) -> str:
-    """ "about 6 minutes"."""
-    if seconds < 90:
-        return f"about {max(5, round(seconds / 5) * 5)} seconds"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} minutes"
-    return f"about {seconds / 3600:.1f} hours"

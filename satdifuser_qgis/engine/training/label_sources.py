@@ -17,7 +17,7 @@ from ..raster.read import Raster
 from ..reporter import Reporter
 from ..vector.class_table import UNLABELLED, case_notes, merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
-from ..vector.labels import VectorLabels, burn, contested, crs_note, overlaps, read_vector_labels
+from ..vector.labels import VectorLabels, around, burn, contested, crs_note, overlaps, read_vector_labels
 
 _BLOCK = 2048
 Reader = Callable[[Window], NDArray[np.int16]]
@@ -26,10 +26,12 @@ Reader = Callable[[Window], NDArray[np.int16]]
 @dataclass(frozen=True)
 class LabelSources:
     """``readers`` has one entry an image; a window of it gives (h, w) class indices, -1 where nothing is known.
-    ``description`` is "412 polygons, 3 label rasters"; ``notes`` say what was left out or repaired, and why."""
+    ``windows``: the pixels of each image that labels can reach. ``description`` is "412 polygons, 3 label rasters";
+    ``notes`` say what was left out or repaired, and why."""
 
     classes: tuple[LandCoverClass, ...]
     readers: tuple[Reader, ...]
+    windows: tuple[Window, ...]
     description: str
     notes: tuple[str, ...]
 
@@ -66,7 +68,8 @@ def read_label_sources(
     for note in notes:
         reporter.log(note, "warning")
     readers = tuple(_reader(sources, raster.grid) for sources, raster in zip(served, rasters, strict=True))
-    return LabelSources(classes, readers, _description(vector, label_rasters), tuple(notes))
+    windows = tuple(_window(sources, raster.grid) for sources, raster in zip(served, rasters, strict=True))
+    return LabelSources(classes, readers, windows, _description(vector, label_rasters), tuple(notes))
 
 
 def _serve_vector(
@@ -95,7 +98,8 @@ def _serve_vector(
 
 
 def _contested_note(vector: VectorLabels, raster: Raster) -> str:
-    pixels = sum(contested(vector, raster.grid, window) for window in raster.grid.whole.blocks(_BLOCK))
+    labelled = around(vector, raster.grid)
+    pixels = sum(contested(vector, raster.grid, window) for window in labelled.blocks(_BLOCK))
     if not pixels:
         return ""
     return (
@@ -116,6 +120,13 @@ def _reader(sources: Sequence[tuple[LabelRaster | VectorLabels, NDArray[np.int16
         return labels
 
     return read
+
+
+def _window(sources: Sequence[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]], grid: Grid) -> Window:
+    """The pixels that labels can reach: of label rasters, all of them."""
+    if len(sources) == 1 and isinstance(sources[0][0], VectorLabels):
+        return around(sources[0][0], grid)
+    return grid.whole if sources else Window(0, 0, 0, 0)
 
 
 def _description(vector: VectorLabels | None, label_rasters: Sequence[LabelRaster]) -> str:

@@ -30,13 +30,14 @@ FEATURE_BUDGET = 2 * 2**30
 class LabelledImage:
     """One raster and what is known of its ground.
 
-    ``labels(window)`` gives (h, w) int16 class indices, -1 where nothing is known. ``side`` is a tile's side in
-    pixels of this raster.
+    ``labels(window)`` gives (h, w) int16 class indices, -1 where nothing is known, as it is outside of ``labelled``.
+    ``side`` is a tile's side in pixels of this raster.
     """
 
     raster: Raster
     bands: tuple[int, ...]
     labels: Callable[[Window], NDArray[np.int16]]
+    labelled: Window
     side: int
 
 
@@ -81,7 +82,9 @@ def find_tiles(
     """Every tile of every image that holds a labelled, valid pixel; and (K,) how many labelled pixels hold no data."""
     found, without_data = [], np.zeros(classes, np.int64)
     for number, (image, lattice) in enumerate(zip(images, lattices, strict=True)):
-        grid = _grid(image, tile_px)
+        if image.labelled.empty:
+            continue
+        grid = _grid(image, tile_px).touching(image.labelled)
         for row, fresh_row in _fresh(grid.rows, grid.side):
             reporter.check()
             for column, fresh_column in _fresh(grid.columns, grid.side):

@@ -131,6 +131,20 @@ def contested(labels: VectorLabels, grid: Grid, window: Window) -> int:
     return int(several.sum())
 
 
+def around(labels: VectorLabels, grid: Grid) -> Window:
+    """The pixels of a raster that its labels can reach; empty where none lies on it."""
+    placed = _place(labels, grid.crs_wkt)
+    hits = placed.tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")
+    if not hits.size:
+        return Window(0, 0, 0, 0)
+    xmin, ymin, xmax, ymax = shapely.total_bounds(placed.geometries[hits])
+    cols, rows = ~grid.transform @ (np.array([xmin, xmin, xmax, xmax]), np.array([ymin, ymax, ymin, ymax]))
+    # a line takes every pixel that it touches
+    left, top = int(np.floor(cols.min())) - 1, int(np.floor(rows.min())) - 1
+    right, bottom = int(np.ceil(cols.max())) + 1, int(np.ceil(rows.max())) + 1
+    return Window(top, left, bottom - top, right - left).intersection(grid.whole)
+
+
 def overlaps(labels: VectorLabels, grid: Grid) -> bool:
     """Whether any label touches the raster."""
     tree = _place(labels, grid.crs_wkt).tree

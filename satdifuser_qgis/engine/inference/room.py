@@ -1,0 +1,74 @@
+"""Whether the disks have room for a map and how long it would take, asked before hours of computing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from ...protocol.errors import EngineError
+from ...protocol.folders import missing
+from ..raster.read import Raster
+from ..raster.write import in_bytes
+from ..reporter import in_words
+from .landcover_model import LandCoverModel
+from .mapping import MapPlan
+
+# Pixels a second, written, compressed and brought to the coarser levels on one core.
+WRITTEN = 10_000_000
+
+
+def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, model: LandCoverModel, raster: Raster) -> None:
+    """Raises EngineError("no_space") with sizes and time where a disk is too small for all that is to be written.
+
+    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included.
+    """
+    pixels = plan.window.height * plan.window.width
+    needed: dict[int, int] = {}
+    folders: dict[int, Path] = {}
+    for target, each in pixel_bytes.items():
+        folder = _existing(Path(target).absolute().parent)
+        disk = os.stat(folder).st_dev
+        folders.setdefault(disk, folder)
+        needed[disk] = needed.get(disk, 0) + each * pixels
+    for disk, folder in folders.items():
+        free = shutil.disk_usage(folder).free
+        if free < needed[disk]:
+            seconds = _seconds(plan, model, raster) + pixels * len(pixel_bytes) / WRITTEN
+            size = f"{plan.window.width} × {plan.window.height} pixels"
+            raise EngineError(
+                "no_space",
+                f'Mapping {size} of "{raster.name}" takes {in_words(seconds)} and up to {in_bytes(needed[disk])} on '
+                f'the disk of "{folder}", which has {in_bytes(free)} free.',
+                f"{_smaller(plan, raster)} Or free some space, choose another disk, or leave out outputs.",
+            )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one around it that exists."""
+    there = missing(folder)
+    return there[-1].parent if there else folder
+
+
+def _seconds(plan: MapPlan, model: LandCoverModel, raster: Raster) -> float:
+    """What the network takes for all tiles that may hold data; measured on a tile of zeros, after one to warm up."""
+    held = plan.window.intersection(raster.filled.around())
+    grid = plan.grid.touching(held)
+    for _ in range(2):
+        started = time.perf_counter()
+        model.logits(torch.zeros(1, 3, grid.tile_px, grid.tile_px), raster, [(0, 0)], grid.side)
+        tile_s = time.perf_counter() - started
+    return 0.0 if held.empty else tile_s * len(grid.rows) * len(grid.columns)
+
+
+def _smaller(plan: MapPlan, raster: Raster) -> str:
+    """Advice on the extent: where the data lie, if the file says so."""
+    held = plan.window.intersection(raster.filled.around())
+    if held.empty or held == plan.window:
+        return "Map a smaller extent."
+    extent = ", ".join(f"{value:.10g}" for value in raster.grid.crop(held).extent)
+    return f"Map a smaller extent: all data lie in {held.width} × {held.height} pixels, {extent}."
