@@ -1,6 +1,7 @@
 # setup   install what is missing: QGIS, the engine's environment, the tools over QGIS's Python
 # demo    train and map on real imagery through qgis_process (INPUT= LABELS= CLASS_FIELD= for your own)
 # test    both halves    check  ruff, mypy, import-linter    stage  build/satdifuser_qgis    zip  the plugin's zip
+# awkward every file of a folder of awkward inputs, processed rightly or refused (DIR=)
 # bench   the quality table    pretrain  go on training the embedded backbone (MINUTES=60, STEPS=, LAST=1,
 #          PRETRAIN="--distil-minutes 20 …")
 
@@ -10,10 +11,11 @@ MINUTES ?= 60
 ENGINE := .venv/engine/bin/python
 QGIS := .venv/qgis/bin/python
 STAGE := build/satdifuser_qgis
+DIR ?= $(SHARED)/awkward
 SHARED := $(or $(SATDIFUSER_DATA),../shared/data)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: setup demo test test-engine test-qgis check stage zip bench pretrain clean
+.PHONY: setup demo test test-engine test-qgis check stage zip awkward bench pretrain clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.system .venv/engine/.ready .venv/qgis/.ready
@@ -69,6 +71,9 @@ check: setup
 	.venv/engine/bin/ruff format --check .
 	.venv/engine/bin/mypy
 	.venv/engine/bin/lint-imports --no-cache
+
+awkward: setup
+	@$(ENGINE) -W ignore benchmarks/awkward.py "$(DIR)" $(AWKWARD)
 
 bench: setup
 	$(ENGINE) benchmarks/quality.py --json build/quality.json

@@ -89,3 +89,20 @@ def write_landscape(folder: Path, stem: str = "landscape", seed: int = 0, **opti
         write_raster(folder / f"{stem}.tif", image, colors=bands, photometric="rgb"),
         write_raster(folder / f"{stem}_labels.tif", codes, colormap=CLASS_COLORS, nodata=0),
     )
+
+
+def write_huge_mosaic(folder: Path, side: int = 100_000, nodata: str = "<NoDataValue>0</NoDataValue>") -> str:
+    """A huge mosaic with one part of 64 pixels."""
+    values = np.random.default_rng(0).integers(1, 255, (64, 64), np.uint8)
+    write_raster(folder / "part.tif", values)
+    source = (
+        '<SimpleSource><SourceFilename relativeToVRT="1">part.tif</SourceFilename><SourceBand>1</SourceBand>'
+        '<SrcRect xOff="0" yOff="0" xSize="64" ySize="64"/><DstRect xOff="500" yOff="700" xSize="64" ySize="64"/>'
+        "</SimpleSource>"
+    )
+    path = folder / "mosaic.vrt"
+    path.write_text(
+        f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
+        f'<VRTRasterBand dataType="Byte" band="1">{nodata}{source}</VRTRasterBand></VRTDataset>'
+    )
+    return str(path)

@@ -60,3 +60,25 @@ def _write_network(folder: Path, seed: int, unshuffle: int, attention: bool) -> 
 def write(path: Path, value: object) -> None:
     """A JSON file."""
     path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def tiny_model(folder: Path) -> Path:
+    """A model file of four classes on a tiny backbone; it has learnt next to nothing. ``folder`` must exist."""
+    from satdifuser_qgis.engine.outputs import Outputs
+    from satdifuser_qgis.engine.reporter import Silent
+    from satdifuser_qgis.engine.worker import execute
+    from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
+    from tests.data import write_landscape
+
+    image, labels = write_landscape(folder, height=140, width=150)
+    request = TrainSegmentationRequest(
+        input=image,
+        label_rasters=(labels,),
+        model=str(folder / "model.safetensors"),
+        backbone=str(pixel_backbone(folder / "tiny")),
+        epochs=2,
+        scaling=1,
+        threads=1,
+    )
+    execute(request, Silent(), Outputs("made"))
+    return Path(request.model)
