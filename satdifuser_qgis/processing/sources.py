@@ -152,7 +152,10 @@ def direct_path(layer: QgsVectorLayer, field: str) -> Optional[str]:
         return None
     parts = QgsProviderRegistry.instance().decodeUri("ogr", layer.source())
     path, table = str(parts.get("path") or ""), parts.get("layerName")
-    if not path.lower().endswith(DIRECT_FORMATS) or not os.path.exists(path) or parts.get("openOptions"):
+    if not path.lower().endswith(DIRECT_FORMATS) or not os.path.exists(path):
+        return None
+    # One kind of geometry of a mixed file, a table by its number, a file inside an archive, open options …
+    if any(value or value == 0 for part, value in parts.items() if part not in ("path", "layerName")):
         return None
     path = _absolute(path)
     return f"{path}|layername={table}" if table else path
