@@ -13,7 +13,10 @@ translate = QCoreApplication.translate
 
 
 def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], context: QgsProcessingContext) -> None:
-    """Raises ValueError where the labels touch none of the images, or where only one side has a CRS."""
+    """Raises ValueError where the labels touch none of the images, or where only the images have a CRS.
+
+    The CRS of an image is that in its file, which the engine goes by, whatever QGIS shows.
+    """
     if any(_touches(labels, name, image, context) for image in images):
         return
     raise ValueError(
@@ -26,13 +29,13 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
             name=name,
             labels=labels.name(),
             crs=labels.crs().authid() or translate("SatDiFuser", "no CRS"),
-            images=", ".join(f'"{image.name}" ({image.crs.authid() or "–"})' for image in images),
+            images=", ".join(f'"{image.name}" ({image.crs_in_file.authid() or "–"})' for image in images),
         )
     )
 
 
 def _touches(labels: QgsVectorLayer, name: str, image: Image, context: QgsProcessingContext) -> bool:
-    if image.crs.isValid() and not labels.crs().isValid():
+    if image.crs_in_file.isValid() and not labels.crs().isValid():
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -43,11 +46,11 @@ def _touches(labels: QgsVectorLayer, name: str, image: Image, context: QgsProces
                 name=name,
                 labels=labels.name(),
                 image=image.name,
-                crs=image.crs.authid() or image.crs.description(),
+                crs=image.crs_in_file.authid() or image.crs_in_file.description(),
             )
         )
     try:
-        transform = QgsCoordinateTransform(labels.crs(), image.crs, context.transformContext())
+        transform = QgsCoordinateTransform(labels.crs(), image.crs_in_file, context.transformContext())
         return bool(transform.transformBoundingBox(labels.extent()).intersects(image.extent))
     except QgsCsException:
         # Far away on the globe, or near a pole: the engine looks at each label.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
@@ -143,6 +144,14 @@ def test_labels_elsewhere_are_refused_before_work(train, chosen, tmp_path):
     said = train.refusal(**{**chosen, "INPUT": far})
     assert '"labels' in said
     assert 'does not touch "far"' in said
+
+
+def test_the_crs_in_the_file_decides_whether_labels_touch(train, engine, chosen, image):
+    layer = QgsRasterLayer(image, "shown elsewhere")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:32601"))
+    QgsProject.instance().addMapLayer(layer)
+    assert request_of(train, engine, **{**chosen, "INPUT": layer.id()}).input == image
+    assert "its file says EPSG:32652" in train.feedback.textLog()
 
 
 def test_labels_without_crs_are_refused_where_the_image_has_one(train, chosen):
