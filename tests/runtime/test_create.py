@@ -91,6 +91,27 @@ def test_an_environment_that_does_not_work_is_not_kept(feedback, requirements, t
     assert listed() == []
 
 
+def test_a_new_environment_that_cannot_be_put_in_place_leaves_the_old_one(
+    feedback, requirements, verified, monkeypatch
+):
+    old = folders.environment() / "venv"
+    old.mkdir(parents=True)
+    (old / "mine").touch()
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == "venv.new":
+            raise OSError(5, "Input/output error", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(create, "_build", lambda fresh, *_: fresh.mkdir())
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(EngineError, match="cannot be renamed"):
+        create.create(feedback, base_python=Path("python"), requirements=requirements, needed_bytes=0)
+    assert listed() == ["venv"]
+    assert (old / "mine").is_file()
+
+
 def test_cancel_ends_the_installation(feedback, requirements, tmp_path):
     feedback.cancel_when = lambda: bool(feedback.infos)
     base = fake_base(tmp_path, "echo begun; sleep 60")

@@ -205,21 +205,27 @@ def _locked(place: Path) -> Iterator[None]:
 
 
 def _replace(target: Path, fresh: Path) -> None:
-    """Puts ``fresh`` in the place of ``target``; Windows refuses for moments while a scanner reads."""
+    """Puts ``fresh`` in the place of ``target``, which stays where that fails."""
     old = target.with_name("venv.old")
     _remove(old)
     if target.exists():
         _rename(target, old)
-    _rename(fresh, target)
+    try:
+        _rename(fresh, target)
+    except EngineError:
+        with contextlib.suppress(EngineError):  # the first failure says more
+            _rename(old, target)
+        raise
     _remove(old)
 
 
 def _rename(source: Path, target: Path) -> None:
+    """Windows refuses for moments while a scanner reads. Raises EngineError("engine_broken")."""
     for attempt in range(_RENAME_ATTEMPTS):
         try:
             source.rename(target)
-        except PermissionError as error:
-            if attempt + 1 == _RENAME_ATTEMPTS:
+        except OSError as error:
+            if not isinstance(error, PermissionError) or attempt + 1 == _RENAME_ATTEMPTS:
                 raise broken(f"{source} cannot be renamed.", str(error)) from error
             time.sleep(0.5)
         else:
