@@ -6,6 +6,7 @@ All per-user folders move together with the environment variable SATDIFUSER_HOME
 from __future__ import annotations
 
 import os
+import re
 import sys
 from configparser import ConfigParser
 from contextlib import suppress
@@ -94,9 +95,16 @@ def plugin_version() -> str:
 
 
 def without_user(text: str) -> str:
-    """The text with the user's folder as ``~``: names of people do not belong into a report."""
-    user = str(Path.home())
-    return text.replace(user, "~") if len(user) > 1 else text
+    """The text with the user's folder as ``~``: names of people do not belong into a report.
+
+    Windows writes it in any case, libraries with slashes, and ``repr`` with doubled backslashes.
+    """
+    user = Path.home()
+    if user == user.parent:
+        return text
+    forms = (str(user), user.as_posix(), str(user).replace("\\", "\\\\"))
+    case = re.IGNORECASE if sys.platform == "win32" else re.RegexFlag(0)
+    return re.sub("|".join(map(re.escape, forms)), "~", text, flags=case)
 
 
 def missing(folder: Path) -> List[Path]:

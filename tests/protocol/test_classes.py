@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -77,3 +77,10 @@ def test_a_model_is_found_by_path_and_by_name(tmp_path: Path, monkeypatch):
 
 def test_names_of_users_are_left_out():
     assert folders.without_user(f"Models: {Path.home()}/models") == "Models: ~/models"
+
+
+def test_names_of_users_are_left_out_however_windows_writes_them(monkeypatch):
+    monkeypatch.setattr(folders.Path, "home", lambda: PureWindowsPath(r"C:\Users\Ann"))
+    monkeypatch.setattr(folders.sys, "platform", "win32")
+    for text in (r"c:\users\ann\x", "C:/Users/Ann/x", repr(r"C:\Users\Ann\x")):
+        assert "ann" not in folders.without_user(text).lower()
