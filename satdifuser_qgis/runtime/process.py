@@ -153,7 +153,7 @@ class _Worker:
                 narrator.tell(event)
             if cancelled_at is None and feedback.isCanceled():
                 cancelled_at = time.monotonic()
-                self._folder.cancel()
+                self._cancel()
             if cancelled_at is not None and time.monotonic() - cancelled_at > events.CANCEL_GRACE_S:
                 raise EngineError("cancelled", "Cancelled.", detail="The engine did not answer and was ended.")
             if self._busy.is_set():
@@ -161,6 +161,13 @@ class _Worker:
                 patience.heard("alive")
             if ended_at is None:
                 patience.look()
+
+    def _cancel(self) -> None:
+        """Asks the process to stop; where it cannot be asked, it is ended."""
+        try:
+            self._folder.cancel()
+        except OSError as error:
+            raise EngineError("cancelled", "Cancelled.", detail=f"The engine could not be asked: {error}") from error
 
     def _note_stderr(self, line: str) -> None:
         if line.startswith(events.BUSY_MARK):

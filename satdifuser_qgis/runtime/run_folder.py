@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Iterable, List, Optional, Type
 
 from ..protocol import codec, events, folders
+from ..protocol.errors import EngineError
 
 KEPT_RUNS = 20
 LOG_LIMIT_CHARACTERS = 5_000_000
 # A run that QGIS's crash left marked as running is forgotten after this time.
 FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
 _RUNNING = "running"
+_NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class RunFolder:
@@ -24,21 +28,30 @@ class RunFolder:
 
     Used as a context manager: at the end the log is closed, folders that were made for outputs and hold none are
     removed, and the run's own may be removed by later runs.
+
+    Raises EngineError("no_space" or "bad_request") where it cannot be made.
     """
 
     def __init__(self, request: Any) -> None:
         self.run_id = uuid.uuid4().hex[:8]
         self.path = folders.runs() / self.run_id
+        self.request_file = self.path / "request.json"
+        try:
+            self._fill(request)
+        except OSError as error:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise _not_made(self.path, error) from error
+
+    def _fill(self, request: Any) -> None:
         self.path.mkdir(parents=True)
         self._not_there = [folder for place in _places(request) for folder in folders.missing(place)]
         (self.path / _RUNNING).touch()
-        self.request_file = self.path / "request.json"
         self.request_file.write_text(codec.dump_request(request), encoding="utf-8")
         self.log = RunLog(self.path / "run.log")
         prune(folders.runs())
 
     def cancel(self) -> None:
-        """Asks the worker to stop."""
+        """Asks the worker to stop. Raises OSError where it cannot be asked."""
         (self.path / events.CANCEL_FILE).touch()
 
     def __enter__(self) -> RunFolder:
@@ -49,11 +62,12 @@ class RunFolder:
     ) -> None:
         self.log.close()
         folders.remove_empty(sorted(self._not_there, key=lambda folder: len(folder.parts), reverse=True))
-        (self.path / _RUNNING).unlink()
+        with suppress(OSError):  # the user may have emptied the folder
+            (self.path / _RUNNING).unlink()
 
 
 class RunLog:
-    """A log file that threads share and that a flood cannot fill the disk with."""
+    """A log file that threads share, that a flood cannot fill the disk with and that cannot fail the run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,13 +82,16 @@ class RunLog:
             if self._room <= 0 or self._file.closed:
                 return
             self._room -= len(text) + 10
-            self._file.write(f"{time.monotonic() - self._began:8.1f} {text}\n")
-            if self._room <= 0:
-                self._file.write("The log is full; what follows is left out.\n")
+            try:
+                self._file.write(f"{time.monotonic() - self._began:8.1f} {text}\n")
+                if self._room <= 0:
+                    self._file.write("The log is full; what follows is left out.\n")
+            except OSError:  # the disk is full or gone; what the worker says of that must still come through
+                self._room = 0
 
     def close(self) -> None:
         """No more lines."""
-        with self._lock:
+        with self._lock, suppress(OSError):  # a full disk refuses the last words
             self._file.close()
 
 
@@ -108,6 +125,17 @@ def _places(request: Any) -> Iterable[Path]:
     """Folders in which the run may write: those of its targets, and the model store."""
     targets = (getattr(request, name) for name in request.OUTPUTS)
     return sorted({folders.model_store(), *(Path(target).parent for target in targets if target)})
+
+
+def _not_made(folder: Path, error: OSError) -> EngineError:
+    """The failure to tell where the folder of a run cannot be made."""
+    full = error.errno in _NO_SPACE
+    remedy = "Free some space there" if full else "See to it that you may write there"
+    return EngineError(
+        "no_space" if full else "bad_request",
+        f"The run's folder {folder} cannot be made: {error.strerror or error}.",
+        f"{remedy}, or set {folders.HOME_VARIABLE} to another folder.",
+    )
 
 
 def _removed(path: Path) -> bool:

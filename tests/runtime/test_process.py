@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.runtime import run_folder
 from satdifuser_qgis.runtime.environment.locate import Engine
 from satdifuser_qgis.runtime.process import run
 
@@ -155,6 +157,36 @@ def test_finished_that_hangs_on_exit_is_ended(request_for, feedback, fake, monke
 def test_a_child_that_holds_the_pipe_does_not_hold_us(request_for, feedback, fake):
     script = 'import subprocess; send("started"); subprocess.Popen(["sleep", "60"]); sys.exit(1)'
     assert failure_of(request_for(), feedback, fake(script)).code == "crashed"
+
+
+def test_a_worker_that_cannot_be_asked_to_stop_is_ended(request_for, feedback, fake, tmp_path, monkeypatch):
+    def refuse(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("satdifuser_qgis.runtime.run_folder.RunFolder.cancel", refuse)
+    feedback.cancel_when = lambda: True
+    failure = failure_of(request_for(), feedback, fake('send("started"); part(); time.sleep(60)'))
+    assert failure.code == "cancelled"
+    assert "No space left" in failure.detail
+    assert_clean(tmp_path)
+
+
+def test_what_the_worker_says_comes_through_a_full_disk(request_for, feedback, fake, monkeypatch):
+    def refuse(_text):
+        raise OSError(28, "No space left on device")
+
+    def start_full(self, path):
+        started(self, path)
+        self._file.close()
+        self._file = SimpleNamespace(closed=False, write=refuse, close=lambda: None)
+
+    started = run_folder.RunLog.__init__
+    monkeypatch.setattr(run_folder.RunLog, "__init__", start_full)
+    flood = 'for n in range(20000): sys.stderr.write(f"line {n}\\n")'
+    failure = failure_of(
+        request_for(), feedback, fake(f'send("started")\n{flood}\nsend("failed", code="no_space", message="Full.")')
+    )
+    assert (failure.code, failure.message) == ("no_space", "Full.")
 
 
 def test_missing_python_is_told(request_for, feedback, tmp_path):

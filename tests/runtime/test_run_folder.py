@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import time
+from pathlib import Path
+
+import pytest
 
 from satdifuser_qgis.protocol import folders
+from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.runtime.run_folder import FORGOTTEN_AFTER_S, RunFolder, RunLog, clear_parts, prune
 
 
@@ -77,3 +83,58 @@ def test_only_parts_of_this_run_are_cleared(request_for, tmp_path):
 def test_targets_without_a_folder_are_no_trouble(request_for, tmp_path):
     (tmp_path / "outputs").rmdir()
     assert clear_parts(request_for(), "ab12") == []
+
+
+class FullDisk:
+    """A file that can no longer be written, nor closed without complaint."""
+
+    def __init__(self) -> None:
+        self.closed, self.asked = False, 0
+
+    def write(self, text: str) -> int:
+        self.asked += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_is_given_up_and_fails_nothing(tmp_path, monkeypatch):
+    log = RunLog(tmp_path / "run.log")
+    log.close()
+    full = FullDisk()
+    monkeypatch.setattr(log, "_file", full)
+    for _ in range(3):
+        log.write("lost")
+    log.close()
+    assert full.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "remedy"),
+    [(errno.ENOSPC, "no_space", "Free some space"), (errno.EACCES, "bad_request", "you may write there")],
+)
+def test_a_run_folder_that_cannot_be_made_is_told_with_the_way_out(request_for, monkeypatch, number, code, remedy):
+    def refuse(self, *_arguments, **_options):
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(EngineError) as caught:
+        RunFolder(request_for())
+    assert caught.value.code == code
+    assert str(folders.runs()) in caught.value.message
+    assert remedy in caught.value.remedy
+    assert folders.HOME_VARIABLE in caught.value.remedy
+    assert os.listdir(folders.runs()) == []
+
+
+def test_a_home_that_is_a_file_is_told(request_for, home):
+    home.write_text("no folder")
+    with pytest.raises(EngineError) as caught:
+        RunFolder(request_for())
+    assert caught.value.code == "bad_request"
+
+
+def test_a_run_whose_folder_was_emptied_ends_well(request_for):
+    with RunFolder(request_for()) as folder:
+        shutil.rmtree(folder.path)
