@@ -15,8 +15,9 @@ import os
 import sys
 import time
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Sequence, TextIO
+from typing import Any, Iterator, Sequence, TextIO
 
 from ..protocol.errors import EngineError
 from .failures import explain
@@ -53,6 +54,12 @@ class ConsoleReporter:
         """A line, where details were asked for."""
         if self._verbose:
             self._line(f"{name} = {value:g}")
+
+    @contextmanager
+    def phase(self, message: str) -> Iterator[None]:
+        """A line at its beginning."""
+        self._line(f"      {message}")
+        yield
 
     def check(self) -> None:
         """Nothing: Ctrl-C raises KeyboardInterrupt by itself."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Type
+from typing import Callable, Optional, Type
 
 from ..protocol import folders
 
@@ -30,6 +30,7 @@ class Outputs:
         self.run_id = run_id
         self._parts: dict[Path, Path] = {}
         self._made: list[Path] = []
+        self._afterwards: list[Callable[[], None]] = []
 
     def part(self, target: str | os.PathLike[str]) -> Path:
         """Where to write what shall become ``target``. Its folder is made."""
@@ -48,6 +49,10 @@ class Outputs:
         self._parts.setdefault(path, path)
         return path
 
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Calls ``action`` once all outputs have their names, and never where they do not come that far."""
+        self._afterwards.append(action)
+
     def commit(self) -> None:
         """Renames every part that was written to its target, with its side files, replacing what was there."""
         for target, part in self._parts.items():
@@ -62,6 +67,8 @@ class Outputs:
             for side in sorted(sides):
                 os.replace(side, target.with_name(target.stem + side.name[len(stem) :]))
         self.discard()
+        for action in self._afterwards:
+            action()
 
     def discard(self) -> None:
         """Removes every part that is still there, with the side files GDAL may have left."""

@@ -16,8 +16,9 @@ import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from ..protocol import events
 from ..protocol.codec import load_request
@@ -119,6 +120,7 @@ class EventStream:
         self._on_broken = on_broken
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._phase = ""
         self._alive = threading.Thread(target=self._send_alive, daemon=True)
 
     def send(self, kind: str, **fields: Any) -> None:
@@ -135,6 +137,11 @@ class EventStream:
         """Begins to say ``alive`` every two seconds."""
         self._alive.start()
 
+    def set_phase(self, message: str) -> None:
+        """What ``alive`` tells from now on; empty ends the phase."""
+        self._phase = message
+        self._say_alive()
+
     def stop_alive(self) -> None:
         """Ends that, so that the next event is the last one."""
         self._stop.set()
@@ -147,7 +154,10 @@ class EventStream:
             if self._stop.wait(events.ALIVE_EVERY_S):
                 faulthandler.cancel_dump_traceback_later()
                 return
-            self.send("alive")
+            self._say_alive()
+
+    def _say_alive(self) -> None:
+        self.send("alive", **({"phase": self._phase} if self._phase else {}))
 
 
 class EventReporter:
@@ -178,6 +188,16 @@ class EventReporter:
             self._stream.send("metric", name=name, value=float(value))
         else:
             self.log(f"{name} is {value}", "debug")
+
+    @contextmanager
+    def phase(self, message: str) -> Iterator[None]:
+        """See `Reporter.phase`."""
+        self.check()
+        self._stream.set_phase(message)
+        try:
+            yield
+        finally:
+            self._stream.set_phase("")
 
     def check(self) -> None:
         """Raises EngineError("cancelled") once the cancel file exists."""

@@ -2,13 +2,15 @@
 
 ==========  =====================================================================
 started     version, python, prefix, pid
-alive       (nothing else): sent every 2 s by a thread
+alive       phase (text, optional): sent every 2 s by a thread
 progress    done, total, unit, message
 log         level ("info", "warning", "debug"), message
 metric      name, value
 finished    outputs (name to path), values (name to number or text)
 failed      code (see `errors.CODES`), message, remedy, detail
 ==========  =====================================================================
+A ``phase`` says that a step is under way that cannot tell how far it is (drawing polygons, writing the final file).
+While it lasts, being alive is all the progress there is.
 """
 
 from __future__ import annotations

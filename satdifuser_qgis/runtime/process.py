@@ -80,13 +80,23 @@ class Patience:
     def __init__(self, stall_limit_s: float, silence_limit_s: float) -> None:
         self._stall_limit_s, self._silence_limit_s = stall_limit_s, silence_limit_s
         self._heard_at = self._progress_at = self._looked_at = time.monotonic()
-        self._starting = True
+        self._starting, self._in_phase = True, False
 
-    def heard(self, kind: str) -> None:
-        """An event came; progress and figures show that the task gets on."""
+    def heard(self, event: Dict[str, Any]) -> None:
+        """An event came; progress and figures show that the task gets on, and in a phase that it lives."""
+        kind = event["event"]
+        if kind == "alive":
+            self._in_phase = bool(event.get("phase"))
+        self._note(kind in ("progress", "metric") or self._in_phase)
+
+    def busy(self) -> None:
+        """A C library holds Python's lock, so that no event can come."""
+        self._note(self._in_phase)
+
+    def _note(self, gets_on: bool) -> None:
         now = time.monotonic()
         self._heard_at, self._starting = now, False
-        if kind in ("progress", "metric"):
+        if gets_on:
             # slow machines: what once took long may take long again
             self._stall_limit_s = max(self._stall_limit_s, STALL_FACTOR * (now - self._progress_at))
             self._progress_at = now
@@ -146,7 +156,7 @@ class _Worker:
             if event is None and ended_at is not None and (all_read or time.monotonic() - ended_at > LAST_WORDS_S):
                 return None
             if event is not None:
-                patience.heard(event["event"])
+                patience.heard(event)
                 self._note(event)
                 if event["event"] in events.TERMINAL:
                     return _cancelled(event) if cancelled_at is not None else event
@@ -158,7 +168,7 @@ class _Worker:
                 raise EngineError("cancelled", "Cancelled.", detail="The engine did not answer and was ended.")
             if self._busy.is_set():
                 self._busy.clear()
-                patience.heard("alive")
+                patience.busy()
             if ended_at is None:
                 patience.look()
 

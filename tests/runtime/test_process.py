@@ -220,7 +220,7 @@ def test_own_pause_is_no_silence(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(process.time, "monotonic", lambda: now[0])
     patience = process.Patience(stall_limit_s=5, silence_limit_s=5)
-    patience.heard("progress")
+    patience.heard({"event": "progress"})
     now[0] = 1000.0  # the computer slept
     patience.look()
     for now[0] in (1001.0, 1002.0, 1003.0, 1004.0, 1005.0):
@@ -228,6 +228,26 @@ def test_own_pause_is_no_silence(monkeypatch):
     now[0] = 1006.0
     with pytest.raises(EngineError, match="no sign of life"):
         patience.look()
+
+
+def test_a_phase_that_cannot_tell_how_far_it_is_gets_on_as_long_as_it_lives(monkeypatch):
+    from satdifuser_qgis.runtime import process
+
+    now = [0.0]
+    monkeypatch.setattr(process.time, "monotonic", lambda: now[0])
+    patience = process.Patience(stall_limit_s=5, silence_limit_s=3)
+
+    def pass_seconds(count: int, sign) -> None:
+        for _ in range(count):
+            now[0] += 1
+            sign()
+            patience.look()
+
+    pass_seconds(20, lambda: patience.heard({"event": "alive", "phase": "Drawing polygons"}))
+    pass_seconds(20, patience.busy)
+    patience.heard({"event": "alive"})
+    with pytest.raises(EngineError, match="no progress"):
+        pass_seconds(20, lambda: patience.heard({"event": "alive"}))
 
 
 def test_real_feedback_of_qgis_fits(request_for, fake):

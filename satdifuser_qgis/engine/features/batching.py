@@ -7,14 +7,7 @@ from collections.abc import Callable
 import torch
 
 from ...protocol.errors import EngineError
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory is full: CUDA has a class for it, the CPU and MPS a sentence."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("not enough memory" in text or "out of memory" in text)
+from ..failures import is_no_memory
 
 
 class Batches:
@@ -34,7 +27,7 @@ class Batches:
             try:
                 work(slice(done, done + count))
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
+                if not is_no_memory(error):
                     raise
                 if count == 1:
                     raise EngineError(

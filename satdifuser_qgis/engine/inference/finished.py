@@ -25,14 +25,16 @@ _NAME = re.compile(r"r(\d+)_c(\d+)_(\d+)x(\d+)\.npz")
 
 
 class Finished:
-    """The parts of one map, by their windows. ``key`` stands for everything that the map's pixels depend on.
+    """The parts of one map, by their windows. ``key`` stands for everything that the map's pixels depend on; with an
+    empty one nothing is kept.
 
     Nothing here can fail a run: parts that cannot be written or read are computed again.
     """
 
     def __init__(self, key: str) -> None:
-        self.folder = folders.unfinished() / key
+        self.folder = folders.unfinished() / (key or "none")
         self.windows: set[Window] = set()
+        self._keeps = bool(key)
         make_room(self.folder)
         self._bytes = _size(folders.unfinished())
 
@@ -54,7 +56,7 @@ class Finished:
     def add(self, window: Window, products: Products) -> None:
         """Keeps a part, as long as there is room for it."""
         size = sum(array.nbytes for array in products.values())
-        if self._bytes + size > LARGEST:
+        if not self._keeps or self._bytes + size > LARGEST:
             return
         path = self.folder / f"r{window.row}_c{window.col}_{window.height}x{window.width}.npz"
         with suppress(OSError):

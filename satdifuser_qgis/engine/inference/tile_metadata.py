@@ -16,7 +16,7 @@ from ..raster.grid import Grid, to_lon_lat
 from ..raster.read import Raster
 
 # Tags that hold when the image was taken; the TIFF's own date is when the file was written, so it is not used.
-_DATE_TAGS = (("IMAGERY", "ACQUISITIONDATETIME"), (None, "ACQUISITION_DATE"), (None, "acquisition_date"))
+_DATE_TAGS = (("IMAGERY", "ACQUISITIONDATETIME"), ("", "ACQUISITION_DATE"), ("", "acquisition_date"))
 
 
 def tile_metadata(raster: Raster, positions: Sequence[tuple[int, int]], side: int, tile_px: int) -> Tensor:
@@ -42,8 +42,7 @@ def tile_metadata(raster: Raster, positions: Sequence[tuple[int, int]], side: in
 def acquisition_date(raster: Raster) -> tuple[float, float, float]:
     """Year, month and day from the raster's tags; NaN where they say nothing."""
     for domain, name in _DATE_TAGS:
-        text = raster.dataset.tags(ns=domain).get(name, "") if domain else raster.dataset.tags().get(name, "")
-        match = re.match(r"(\d{4})\D?(\d{2})\D?(\d{2})", text)
+        match = re.match(r"(\d{4})\D?(\d{2})\D?(\d{2})", raster.tags[domain].get(name, ""))
         if match:
             year, month, day = (float(part) for part in match.groups())
             return year, month, day

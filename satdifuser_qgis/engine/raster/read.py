@@ -37,6 +37,7 @@ class Raster:
 
     ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
     ``alpha`` are bands that hold opacity and are a mask, not a measurement. ``filled`` says where data can lie at all.
+    ``tags`` are the file's own, by domain ("" and "IMAGERY").
     """
 
     def __init__(self, path: str) -> None:
@@ -49,6 +50,8 @@ class Raster:
             self.dataset.close()
             raise
         self.grid = _grid(self.dataset)
+        # Read now: a dataset belongs to the thread that reads its pixels.
+        self.tags: dict[str, dict[str, str]] = {name: self.dataset.tags(ns=name or None) for name in ("", "IMAGERY")}
         self.filled = Filled(self.dataset)
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)

@@ -53,14 +53,16 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         check_room(_pixel_bytes(request, model.header), plan, model, raster)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
-        with _Writers(request, plan, model.header, raster, outputs, tags) as writers:
+        with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
             _map(plan, model, raster, writers, finished, reporter)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
         if request.polygons:
             reporter.log("Drawing polygons.")
-            _write_polygons(request, model.header, outputs, tags, reporter)
-    finished.clear()
+            with reporter.phase("Drawing polygons"):
+                _write_polygons(request, model.header, outputs, tags, reporter)
+    # A target that cannot be replaced must not cost what was computed.
+    outputs.after_commit(finished.clear)
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
     reporter.log(f"{megapixels:.2f} megapixels in {seconds:.0f} s ({megapixels / seconds:.2f} a second).")
@@ -101,16 +103,21 @@ def _map(
 
 
 def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raster, device: torch.device) -> str:
-    """Of everything that the pixels depend on, to the last bit; not of where they are written to."""
+    """Of everything that the pixels depend on, to the last bit; not of where they are written to.
+
+    Empty for rasters in archives and on the net: of those it cannot be known whether they have changed.
+    """
+    if not raster.dataset.files or not all(os.path.isfile(path) for path in raster.dataset.files):
+        return ""
     settings = to_plain(request)
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify"))
-    changed = os.stat(raster.path).st_mtime_ns if os.path.isfile(raster.path) else 0
+    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in raster.dataset.files]
     parts = [
         settings,
         hashlib.sha256(model_file.read_bytes()).hexdigest(),
         raster.fingerprint(),
-        changed,
+        files,
         to_plain(plan.scaling),
         [torch.__version__, torch.get_num_threads(), str(device), plugin_version()],
     ]
@@ -192,8 +199,10 @@ class _Writers:
         raster: Raster,
         outputs: Outputs,
         tags: dict[str, str],
+        reporter: Reporter,
     ) -> None:
         self.any_valid = False
+        self._reporter = reporter
         self.window = plan.window
         wanted = {"probabilities": request.probabilities, "entropy": request.entropy, "confidence": request.polygons}
         self.make = ProductMaker(header.classes, [name for name, path in wanted.items() if path])
@@ -230,7 +239,8 @@ class _Writers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        with self._reporter.phase("Writing") if error is None else contextlib.nullcontext():
+            self._stack.__exit__(kind, error, trace)
 
 
 def _write_polygons(

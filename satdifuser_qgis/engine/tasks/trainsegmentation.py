@@ -58,7 +58,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     with ExitStack() as stack:
         rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
         bands = _bands(request, rasters)
-        labels = read_label_sources(request, rasters, stack, reporter)
+        with reporter.phase("Reading labels"):
+            labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
         backbone = load_backbone(request.backbone, device)
         if request.finetune:
@@ -71,7 +72,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             LabelledImage(raster, chosen, reader, window, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
             for raster, chosen, reader, window in zip(rasters, bands, labels.readers, labels.windows, strict=True)
         ]
-        ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
+        with reporter.phase("Looking for labelled ground"):
+            ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
         settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
         costs = measure_costs(extractor, config, tile_px, bool(request.finetune))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..backbones import METADATA_NAMES
 from ..decoder import DecoderConfig
 from ..features import Extractor
 from .learners import WithBackbone
@@ -30,13 +31,14 @@ class Costs:
 def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, finetune: bool = False) -> Costs:
     """Looks at no pixel: one tile of zeros, and one step on quarters of it, each after a first one that warms up."""
     pixels = torch.zeros(1, 3, tile_px, tile_px)
+    metadata = torch.zeros(1, len(METADATA_NAMES)) if extractor.recipe.metadata == "raster" else None
     with torch.inference_mode():
         for _ in range(2):
             started = time.perf_counter()
-            pyramid = extractor(pixels, [(0, 0)])
+            pyramid = extractor(pixels, [(0, 0)], metadata)
             tile_s = time.perf_counter() - started
         half = tile_px // 2
-        pyramid = extractor(pixels[..., :half, :half], [(0, 0)])
+        pyramid = extractor(pixels[..., :half, :half], [(0, 0)], metadata)
     decoder = new_decoder(config, 0).to(extractor.device)
     levels = [level.clone().repeat(BATCH, *[1] * (level.ndim - 1)).float() for level in pyramid]
     side = torch.zeros(BATCH, 3, half, half, device=extractor.device) if config.side_channels else None

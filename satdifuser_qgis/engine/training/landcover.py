@@ -173,7 +173,7 @@ def samples_of(
 
 
 def fit_settings(tiles: int, epochs: int, seed: int) -> FitSettings:
-    """Steps from counts: ``epochs`` over the tiles, or by itself 36 epochs within 300 to 1,000 steps with early stop."""
+    """Steps from counts: ``epochs`` over the tiles, or by itself 36 within 300 to 1,000 steps, ended early."""
     per_epoch = max(1, -(-tiles // BATCH))
     if epochs:
         steps = epochs * per_epoch
