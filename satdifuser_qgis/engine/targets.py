@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol.errors import EngineError
-
-REPLACEABLE = frozenset({"landcover", "layer_styles", "qgis_projects"})
+from ..protocol.geopackage import not_ours
 
 
 def check_targets(request: Any) -> None:
@@ -59,18 +58,18 @@ def _check_kind(name: str, target: Path, endings: tuple[str, ...]) -> None:
 
 
 def _check_container(name: str, target: Path) -> None:
-    """A GeoPackage is replaced as a whole, so it may hold no table but ours and QGIS's own."""
+    """A GeoPackage is replaced as a whole, so it may hold nothing but ours."""
     if target.suffix.lower() != ".gpkg" or not target.is_file():
         return
     import pyogrio
 
     try:
-        tables = {str(layer) for layer, _ in pyogrio.list_layers(target)} - REPLACEABLE
+        tables = not_ours(str(target), (str(layer) for layer, _ in pyogrio.list_layers(target)))
     except pyogrio.errors.DataSourceError:  # it only has the name of one
         return
     if tables:
         raise _refused(
-            f'The output "{name}", {target}, already holds {", ".join(sorted(tables))}, which would be lost.',
+            f'The output "{name}", {target}, already holds {", ".join(tables)}, which would be lost.',
             "Choose a new file.",
         )
 

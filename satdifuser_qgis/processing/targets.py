@@ -9,11 +9,11 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry
 from qgis.PyQt.QtCore import QCoreApplication
 
+from ..protocol.geopackage import not_ours
+
 translate = QCoreApplication.translate
 
 CONTAINERS = (".gpkg", ".sqlite", ".gdb")
-# The engine's table, and those that QGIS itself keeps in a GeoPackage; no other may be lost.
-REPLACEABLE = ("landcover", "layer_styles", "qgis_projects")
 
 
 def check_targets(
@@ -103,9 +103,9 @@ def _check_folder(name: str, path: str) -> None:
 
 
 def other_tables(path: str) -> List[str]:
-    """Names of the tables of a container that are not ours to replace."""
+    """Names of what a container holds that is not ours to replace."""
     details = QgsProviderRegistry.instance().querySublayers(path)
-    return sorted({item.name() for item in details} - set(REPLACEABLE))
+    return not_ours(path, (item.name() for item in details))
 
 
 def layer_files(layer: QgsMapLayer) -> List[str]:

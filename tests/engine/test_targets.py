@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import geopandas
@@ -79,6 +81,20 @@ def test_other_tables_of_a_geopackage_are_not_lost(request_, tmp_path):
     with pytest.raises(EngineError, match="already holds parcels") as caught:
         check_targets(changed)
     assert caught.value.code == "bad_request"
+
+
+def test_projects_that_the_user_saved_in_a_geopackage_are_not_lost(request_, tmp_path):
+    target = tmp_path / "map #1.gpkg"
+    changed = dataclasses.replace(request_, polygons=str(target))
+    frame = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[shapely.Point(0, 0)], crs=UTM)
+    frame.to_file(target, layer="landcover")
+    with closing(sqlite3.connect(target)) as file, file:
+        file.execute("CREATE TABLE qgis_projects (name TEXT PRIMARY KEY, metadata BLOB, content BLOB)")
+    check_targets(changed)
+    with closing(sqlite3.connect(target)) as file, file:
+        file.execute("INSERT INTO qgis_projects (name) VALUES ('survey')")
+    with pytest.raises(EngineError, match="already holds qgis_projects: survey"):
+        check_targets(changed)
 
 
 def test_new_folders_and_capitals_will_do(request_, tmp_path):

@@ -51,6 +51,14 @@ def test_a_table_inside_a_geopackage(segment, engine, chosen, tmp_path):
     assert "POLYGONS" in said
 
 
+def test_a_geopackage_with_a_project_of_the_user(segment, engine, chosen, tmp_path):
+    target = landscape.write_polygons(tmp_path / "p.gpkg")
+    project = QgsProject()
+    project.setFileName(f"geopackage:{target}?projectName=survey")
+    assert project.write()
+    assert "already holds qgis_projects: survey" in refused(segment, engine, POLYGONS=str(target), **chosen)
+
+
 def test_our_own_geopackage_of_the_last_run_is_replaced(segment, engine, chosen, tmp_path):
     target = str(tmp_path / "p.gpkg")
     segment.run(POLYGONS=target, **chosen)
