@@ -36,9 +36,6 @@ from ..sources import layer_reference
 
 translate = QCoreApplication.translate
 
-# The backbones see three bands: red, green, blue.
-BANDS_WANTED = 3
-
 
 class TrainSegmentation(EngineAlgorithm):
     """Images and labels in, a model file and a report out."""
@@ -322,7 +319,7 @@ class TrainSegmentation(EngineAlgorithm):
             class_field=field,
             label_rasters=raster_paths,
             more_inputs=more_paths,
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image, BANDS_WANTED),
+            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
             scaling=scaling,
             divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == 3 else 0.0,
             backbone=find_backbone(self.parameterAsString(parameters, self.BACKBONE, context), self.BACKBONE),
