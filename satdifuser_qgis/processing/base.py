@@ -24,6 +24,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
+from .. import compat
 from ..protocol.errors import EngineError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
@@ -45,6 +46,8 @@ GROUPS = {
     "sampling": QT_TRANSLATE_NOOP("SatDiFuser", "Sampling"),
     "setup": QT_TRANSLATE_NOOP("SatDiFuser", "Set-up"),
 }
+
+LAYERS = (QgsProcessingParameterRasterDestination, QgsProcessingParameterVectorDestination)
 
 # QGIS keeps a bare pointer to a layer post-processor: without a reference here Python deletes it before its turn.
 _LIVING: Dict[str, LookInProject] = {}
@@ -195,6 +198,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         except ValueError as error:
             feedback.pushWarning(str(error))
             looks = {}
+        destinations = self._destinations()
         for name, path in self._results.items():
             if name in looks:
                 problem = looks[name].save(path)
@@ -202,7 +206,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                     feedback.pushWarning(
                         translate("SatDiFuser", "The style was not saved: {problem}").format(problem=problem)
                     )
-            if name in self._destinations() and context.willLoadLayerOnCompletion(path):
+            elif isinstance(destinations.get(name), LAYERS):
+                # That of the file that was here before speaks of other classes.
+                compat.remove_style_beside(path)
+            if name in destinations and context.willLoadLayerOnCompletion(path):
                 self._dress_in_project(name, path, looks.get(name), context)
         return {}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
 
+from satdifuser_qgis.processing.algorithms.segment import Segment
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.errors import EngineError
 
@@ -146,6 +147,18 @@ def test_maps_are_styled_beside_the_file_and_in_the_database(segment, engine, ch
     ]
     entropy = QgsRasterLayer(str(tmp_path / "e.tif"), "entropy")
     assert entropy.renderer().type() == "singlebandpseudocolor"
+
+
+def test_the_style_of_the_map_before_does_not_dress_the_new_one(segment, engine, chosen, tmp_path, monkeypatch):
+    def fail(self):
+        raise ValueError("The model was removed.")
+
+    segment.run(**chosen)
+    assert (tmp_path / "map.qml").is_file()
+    monkeypatch.setattr(Segment, "looks", fail)
+    segment.run(**chosen)
+    assert not (tmp_path / "map.qml").exists()
+    assert "The model was removed." in segment.feedback.textLog()
 
 
 def test_layers_in_the_project_are_named_after_the_image(segment, engine, chosen):
