@@ -51,7 +51,7 @@ stage:
 	@find $(STAGE) -name '__pycache__' -prune -exec rm -rf {} +
 
 zip: stage
-	@cd build && rm -f satdifuser_qgis.zip && $(CURDIR)/$(ENGINE) -m zipfile -c satdifuser_qgis.zip satdifuser_qgis
+	@cd build && rm -f satdifuser_qgis.zip && $(PYTHON) -m zipfile -c satdifuser_qgis.zip satdifuser_qgis
 	@size=$$(stat -c %s build/satdifuser_qgis.zip); echo "build/satdifuser_qgis.zip: $$size bytes"; [ $$size -le 25000000 ]
 
 demo: setup stage
