@@ -53,7 +53,8 @@ def _known(error: BaseException, detail: str) -> EngineError | None:
         return EngineError(
             "out_of_memory",
             "The memory of the computer or of its graphics card did not suffice.",
-            "Close other programs, choose a smaller extent or batch, or the CPU as device.",
+            "Close other programs, or choose the CPU as device; a map may be made of a smaller extent, or with fewer "
+            "tiles at once.",
             detail,
         )
     if (isinstance(error, OSError) and error.errno in _NO_SPACE_CODES) or _NO_SPACE.search(text):

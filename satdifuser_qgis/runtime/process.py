@@ -118,7 +118,7 @@ class Patience:
             raise EngineError(
                 "timeout",
                 f"The engine has made no progress for {self._stall_limit_s:g} seconds and was ended.",
-                "Try again with a smaller extent or batch, or with the CPU as device.",
+                "Try again with the CPU as device, or map a smaller extent with fewer tiles at once.",
             )
 
 
@@ -256,7 +256,7 @@ def _died(exit_code: int, started: bool, tail: str) -> EngineError:
         return EngineError(
             "crashed",
             f"The engine was ended from outside ({name}), {reason}.",
-            "Close other programs, or choose a smaller extent or batch.",
+            "Close other programs; a map may be made of a smaller extent, or with fewer tiles at once.",
             tail,
         )
     if not started:

@@ -8,6 +8,11 @@ from ...protocol.choices import DEVICE
 from ...protocol.errors import EngineError
 
 _TITLES = {"cpu": "the processor", "cuda": "an NVIDIA GPU (CUDA)", "mps": "an Apple GPU (MPS)"}
+# The plugin's installer takes the CPU build, without the GPU libraries of several GB.
+_CUDA_BUILD = (
+    " To use CUDA, name a Python with a CUDA build of torch in Settings > Options > SatDiFuser, or in the variable "
+    "SATDIFUSER_ENGINE_PYTHON."
+)
 
 
 def choose_device(choice: int) -> torch.device:
@@ -21,7 +26,7 @@ def choose_device(choice: int) -> torch.device:
         raise EngineError(
             "device",
             f"{_TITLES[wanted]} was asked for, but the engine finds none here (torch {torch.__version__}).",
-            f"Choose another device ({usable}) or automatic.",
+            f"Choose another device ({usable}) or automatic.{_CUDA_BUILD if wanted == 'cuda' else ''}",
         )
     return torch.device(wanted)
 

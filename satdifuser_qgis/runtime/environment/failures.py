@@ -59,7 +59,7 @@ FAILURES: Tuple[Failure, ...] = (
     Failure(
         r"libcud\w+\.so|libcublas|libnvrtc|CUDA driver version is insufficient|no kernel image",
         "torch does not fit the graphics driver.",
-        "Update the graphics driver, or install the engine with torch for the CPU.",
+        f"Update the graphics driver, or install the plugin's own engine in {OPTIONS}, which does without it.",
     ),
     Failure(
         r"proj\.db|PROJ: |CRSError|DATABASE\.LAYOUT",
