@@ -36,8 +36,16 @@
    <translation>Ein Python mit den Bibliotheken der Engine. Leer: das installierte wird von selbst gefunden.</translation>
   </message>
   <message>
+   <source>The engine that is installed here computes on the processor, on Apple computers also on their GPU. To use an NVIDIA GPU, name a Python that has the engine's libraries and a CUDA build of torch.</source>
+   <translation>Die hier installierte Engine rechnet auf dem Prozessor, auf Apple-Computern auch auf deren GPU. Für eine NVIDIA-GPU ein Python angeben, das die Bibliotheken der Engine und torch mit CUDA hat.</translation>
+  </message>
+  <message>
    <source>Open the folder of models and logs</source>
    <translation>Ordner der Modelle und Protokolle öffnen</translation>
+  </message>
+  <message>
+   <source>Remove the parts</source>
+   <translation>Die Teile löschen</translation>
   </message>
   <message>
    <source>Cancelled. Nothing was changed.</source>
@@ -46,6 +54,10 @@
   <message>
    <source>The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.</source>
    <translation>Die Engine belegt etwa {size} GB in {folder}; zum Installieren müssen dort {free} GB frei sein. Sie wird von PyPI und pytorch.org heruntergeladen, was einige Minuten dauert. Das Python von QGIS bleibt unberührt.</translation>
+  </message>
+  <message>
+   <source>Parts of interrupted maps take {size} MB. With them a map goes on where it stopped when it is run again.</source>
+   <translation>Teile unterbrochener Karten belegen {size} MB. Mit ihnen geht eine Karte, die noch einmal gerechnet wird, dort weiter, wo sie stehen blieb.</translation>
   </message>
   <message>
    <source>Remove the engine from {folder}? Models and logs stay.</source>
@@ -134,10 +146,6 @@
   <message>
    <source>Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: borders follow the pixels.</source>
    <translation>Grenzen von Polygonen werden um etwa diesen Abstand geglättet; Nachbarn behalten ihre gemeinsame Grenze. 0: Grenzen folgen den Pixeln.</translation>
-  </message>
-  <message>
-   <source>Where the computing is done. Automatic takes a GPU where there is one.</source>
-   <translation>Wo gerechnet wird. „Automatisch“ nimmt eine GPU, wenn es eine gibt.</translation>
   </message>
   <message>
    <source>How many tiles are computed together; changes the speed, not the map. 0: automatic.</source>
@@ -458,6 +466,10 @@
   <message>
    <source>The style was not saved: {problem}</source>
    <translation>Der Stil wurde nicht gespeichert: {problem}</translation>
+  </message>
+  <message>
+   <source>Where the computing is done. Automatic takes a GPU that the engine can use. The engine that the plugin installs can use the GPU of Apple computers only, and the processor elsewhere; for an NVIDIA GPU name a Python with a CUDA build of torch in Settings &gt; Options &gt; SatDiFuser, or in the variable SATDIFUSER_ENGINE_PYTHON.</source>
+   <translation>Wo gerechnet wird. „Automatisch“ nimmt eine GPU, die die Engine nutzen kann. Die Engine, die das Plugin installiert, kann nur die GPU von Apple-Computern nutzen und rechnet sonst auf dem Prozessor; für eine NVIDIA-GPU ein Python mit torch für CUDA angeben, unter Einstellungen &gt; Optionen &gt; SatDiFuser oder in der Variablen SATDIFUSER_ENGINE_PYTHON.</translation>
   </message>
   <message>
    <source>Automatic (validation chooses constants or percentiles)</source>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Callable, Optional
 
 from qgis.core import QgsSettings
@@ -115,15 +116,46 @@ class OptionsPage(QgsOptionsPageWidget):
                 "SatDiFuser", "A Python that has the engine's libraries. Empty: the installed one is found by itself."
             )
         )
+        self.gpu = _text(box)
+        self.gpu.setText(
+            translate(
+                "SatDiFuser",
+                "The engine that is installed here computes on the processor, on Apple computers also on their GPU. To "
+                "use an NVIDIA GPU, name a Python that has the engine's libraries and a CUDA build of torch.",
+            )
+        )
         folder = QPushButton(translate("SatDiFuser", "Open the folder of models and logs"), box)
         folder.clicked.connect(open_home)
+        self.unfinished = _text(box)
+        self.empty = QPushButton(translate("SatDiFuser", "Remove the parts"), box)
+        self.empty.clicked.connect(self._remove_unfinished)
+        self._show_unfinished()
         row = QHBoxLayout()
         row.addWidget(folder)
+        row.addWidget(self.empty)
         row.addStretch(1)
         layout = QFormLayout(box)
         layout.addRow(translate("SatDiFuser", "Python of the engine"), self.engine_python)
+        layout.addRow("", self.gpu)
+        layout.addRow("", self.unfinished)
         layout.addRow("", row)
         return box
+
+    def _show_unfinished(self) -> None:
+        taken = folders.size(folders.unfinished())
+        self.unfinished.setText(
+            translate(
+                "SatDiFuser",
+                "Parts of interrupted maps take {size} MB. With them a map goes on where it stopped when it is run "
+                "again.",
+            ).format(size=round(taken / 1e6))
+        )
+        self.empty.setEnabled(taken > 0)
+
+    def _remove_unfinished(self) -> None:
+        # A map that is being made computes on; only its repeat would begin anew.
+        shutil.rmtree(folders.unfinished(), ignore_errors=True)
+        self._show_unfinished()
 
     def _button(
         self, text: str, start: Callable[[], setup.SetupTask], sure: Optional[Callable[[], bool]] = None

@@ -62,6 +62,16 @@ def device() -> List[str]:
     ]
 
 
+def device_help() -> str:
+    return translate(
+        "SatDiFuser",
+        "Where the computing is done. Automatic takes a GPU that the engine can use. The engine that the plugin "
+        "installs can use the GPU of Apple computers only, and the processor elsewhere; for an NVIDIA GPU name a "
+        "Python with a CUDA build of torch in Settings > Options > SatDiFuser, or in the variable "
+        "SATDIFUSER_ENGINE_PYTHON.",
+    )
+
+
 def enum(name: str, description: str, labels: List[str]) -> QgsProcessingParameterEnum:
     """An enumeration whose first choice is the default."""
     return QgsProcessingParameterEnum(name, description, options=labels, defaultValue=0)

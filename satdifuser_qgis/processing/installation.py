@@ -41,7 +41,12 @@ def model_lines() -> List[str]:
 
 def folder_lines() -> List[str]:
     """The folders that the plugin owns."""
-    return [f"Model store: {folders.model_store()}", f"Runs and logs: {folders.runs()}"]
+    unfinished = folders.unfinished()
+    return [
+        f"Model store: {folders.model_store()}",
+        f"Runs and logs: {folders.runs()}",
+        f"Parts of interrupted maps: {unfinished}, {folders.size(unfinished) / 2**20:.0f} MiB",
+    ]
 
 
 def last_error_lines() -> List[str]:

@@ -107,6 +107,15 @@ def without_user(text: str) -> str:
     return re.sub("|".join(map(re.escape, forms)), "~", text, flags=case)
 
 
+def size(folder: Path) -> int:
+    """What all files in ``folder`` take, in bytes; 0 where it is not there."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # another run may just remove it
+            total += path.stat().st_size
+    return total
+
+
 def missing(folder: Path) -> List[Path]:
     """``folder`` and those around it that do not exist, the innermost first."""
     return list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))

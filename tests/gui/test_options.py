@@ -10,6 +10,7 @@ from qgis.core import QgsSettings
 
 from satdifuser_qgis.gui.options import OptionsFactory, OptionsPage
 from satdifuser_qgis.processing.base import ENGINE_SETTING
+from satdifuser_qgis.protocol import folders
 
 
 @pytest.fixture
@@ -38,6 +39,24 @@ def test_an_engine_is_shown_and_kept_when_applied(page, tmp_path):
     if folder:
         page.resize(700, 300)
         page.grab().save(str(Path(folder) / "options.png"))
+
+
+def test_the_way_to_an_nvidia_gpu_is_told(page):
+    assert "CUDA build of torch" in page.gpu.text()
+
+
+def test_parts_of_interrupted_maps_are_told_and_removed(qgis_app, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setenv("SATDIFUSER_HOME", str(tmp_path))
+    part = folders.unfinished() / "map" / "r0_c0_96x4096.npz"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(3_000_000))
+    page = OptionsPage()
+    qtbot.addWidget(page)
+    assert "take 3 MB" in page.unfinished.text()
+    page.empty.click()
+    assert not folders.unfinished().exists()
+    assert "take 0 MB" in page.unfinished.text()
+    assert not page.empty.isEnabled()
 
 
 def test_the_factory_makes_the_page(qgis_app, qtbot):

@@ -51,5 +51,12 @@ def test_the_last_error_is_that_of_the_newest_failed_run(doctor, engine):
     assert "old" not in summary
 
 
+def test_what_interrupted_maps_take_is_told(doctor, engine):
+    part = folders.unfinished() / "map" / "part.npz"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(5 * 2**20))
+    assert f"Parts of interrupted maps: {folders.unfinished()}, 5 MiB" in doctor.run()["SUMMARY"]
+
+
 def test_the_summary_is_plain_text(doctor, engine):
     assert "<" not in json.dumps(doctor.run()["SUMMARY"])

@@ -136,7 +136,7 @@ class Segment(EngineAlgorithm):
         )
         self.add(
             choices.enum(self.DEVICE, translate("SatDiFuser", "Device"), choices.device()),
-            translate("SatDiFuser", "Where the computing is done. Automatic takes a GPU where there is one."),
+            choices.device_help(),
             advanced=True,
         )
         self.add(
