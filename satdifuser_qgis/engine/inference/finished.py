@@ -36,7 +36,7 @@ class Finished:
         self.windows: set[Window] = set()
         self._keeps = bool(key)
         make_room(self.folder)
-        self._bytes = _size(folders.unfinished())
+        self._bytes = folders.size(folders.unfinished())
 
     def parts(self) -> Iterator[tuple[Window, Products]]:
         """What an earlier run has finished, from top to bottom; from then on `has` knows it."""
@@ -85,13 +85,5 @@ def make_room(wanted: Path) -> None:
         )
         for path in others:
             old = time.time() - path.stat().st_mtime > OLDEST_DAYS * 86400
-            if old or _size(everything) > LARGEST // 2:
+            if old or folders.size(everything) > LARGEST // 2:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # another run may just remove it
-            total += path.stat().st_size
-    return total
