@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+import torch
 from affine import Affine
 
 from satdifuser_qgis.engine.model_file import read_model, write_model
@@ -116,24 +117,45 @@ def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):
     assert Path(request.polygons).read_bytes() == first
 
 
+def assert_same(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> None:
+    """Probabilities agree to rounding, and classes wherever the two best are not about equal."""
+    (codes, shares), (others, other_shares) = first, second
+    assert np.abs(shares - other_shares).max() < 1e-4
+    best = np.sort(shares, axis=0)
+    clear = best[-1] - best[-2] > 1e-3
+    assert clear.mean() > 0.9
+    assert (codes[0] == others[0])[clear].all()
+
+
+def mapped(request: SegmentRequest) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and probabilities of a map."""
+    run(request)
+    return _read(request.output), _read(request.probabilities)
+
+
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_the_batch_size_changes_nothing(request_, batch):
-    run(dataclasses.replace(request_, batch=5))
-    expected = _read(request_.probabilities)
-    run(dataclasses.replace(request_, batch=batch))
-    assert np.abs(_read(request_.probabilities) - expected).max() < 1e-4
+    expected = mapped(dataclasses.replace(request_, batch=5))
+    assert_same(expected, mapped(dataclasses.replace(request_, batch=batch)))
+
+
+def test_the_number_of_threads_changes_nothing(request_):
+    expected = mapped(request_)
+    torch.set_num_threads(2)
+    try:
+        assert_same(expected, mapped(request_))
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_an_extent_is_a_cut_of_the_whole(request_):
-    run(request_)
-    whole = _read(request_.probabilities)
+    codes, whole = mapped(request_)
     with rasterio.open(request_.input) as image:
         left, top = image.transform @ (57, 31)
         right, bottom = image.transform @ (203.5, 120.2)
-    run(dataclasses.replace(request_, extent=(left, bottom, right, top)))
-    part = _read(request_.probabilities)
-    assert part.shape[1:] == (90, 147)
-    assert np.abs(part - whole[:, 31:121, 57:204]).max() < 1e-4
+    part = mapped(dataclasses.replace(request_, extent=(left, bottom, right, top)))
+    assert part[1].shape[1:] == (90, 147)
+    assert_same((codes[:, 31:121, 57:204], whole[:, 31:121, 57:204]), part)
 
 
 class _Interrupting(Silent):
@@ -273,6 +295,16 @@ def test_an_extent_beside_the_raster_is_refused(request_):
     assert caught.value.code == "no_overlap"
 
 
+class _Notes(Silent):
+    """Keeps the figures."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
+
+    def metric(self, name: str, value: float) -> None:
+        self.figures[name] = value
+
+
 def test_real_imagery_end_to_end(shared_data, tmp_path):
     """One Sentinel-2 tile of Korea with its labels, the embedded backbone: better than always saying "forest"."""
     tiles = shared_data / "segmentation" / "s2_korea_landcover" / "train"
@@ -287,7 +319,13 @@ def test_real_imagery_end_to_end(shared_data, tmp_path):
     with Outputs("test") as outputs:
         result = trainsegmentation.run(training, Silent(), outputs)
         outputs.commit()
-    run(SegmentRequest(training.input, training.model, str(tmp_path / "map.tif"), extent=None, batch=4))
+    shares = str(tmp_path / "shares.tif")
+    mapping = SegmentRequest(training.input, training.model, str(tmp_path / "map.tif"), batch=4, probabilities=shares)
+    notes = _Notes()
+    with Outputs("test") as outputs:
+        segment.run(mapping, notes, outputs)
+        outputs.commit()
+    assert notes.figures["seams"] <= 1.05
     truth, found = _read(training.label_rasters[0])[0], _read(str(tmp_path / "map.tif"))[0]
     assert set(np.unique(found)) <= {10, 30, 50, 70, 100}
     most_common = np.bincount(truth.ravel()).max() / truth.size

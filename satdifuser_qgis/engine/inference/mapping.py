@@ -166,7 +166,7 @@ class _Accumulator:
         rows = window.height
         strip = Strip(
             window,
-            (self.logits[:, :rows] / np.maximum(self.total[:rows], 1e-6)).astype(np.float32),
+            (self.logits[:, :rows] / np.maximum(self.total[:rows], 1e-12)).astype(np.float32),
             self.valid[:rows].copy(),
         )
         for buffer in (self.logits, self.total[None], self.valid[None]):
