@@ -143,7 +143,8 @@ def test_scores_of_left_out_tiles_are_those_of_a_machine_without_them():
 @pytest.mark.parametrize("fusion", ["global", "localized", "mixture"])
 def test_fused_features_add_what_the_statistics_leave_open(fusion):
     training, unseen = told(), told(seed=1)
-    model = fit_scene(config(5, fusion), training, SceneSettings(steps=60, batch=32), Silent(), "")
+    settings = SceneSettings(steps=60, batch=32, learning_rate=5e-3)
+    model = fit_scene(config(5, fusion), training, settings, Silent(), "")
     by_statistics = float((model.head.kernel(unseen.statistics).argmax(1) == unseen.targets).float().mean())
     assert 0.5 < by_statistics < 0.8
     assert accuracy(model, unseen) > by_statistics + 0.15

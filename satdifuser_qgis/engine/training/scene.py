@@ -43,7 +43,7 @@ class SceneSettings:
     """steps: 0 follows the number of tiles, see `steps_for`. mixup: the beta distribution's parameter."""
 
     batch: int = 128
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 5e-2
     smoothing: float = 0.05
     mixup: float = 0.3
