@@ -113,8 +113,8 @@ def blend_weights(side: int) -> NDArray[np.float32]:
     """(side, side) weights above 0 that fall towards a tile's edge, where it sees least of its surroundings.
 
     A raised cosine, so that two tiles meeting anywhere in their overlap pass smoothly into one another. Where a tile
-    begins it must weigh next to nothing: at 0.02 probabilities changed 1.13 times as much there as elsewhere, at 0.001
-    1.03 times.
+    begins it must weigh next to nothing: with 0.02 there, probabilities changed 1.11 times as much across tile edges as
+    elsewhere (seven Sentinel-2 images, overlap 25 %), with 0.001 as much as elsewhere.
     """
     position = (np.arange(side) + 0.5) / side
     ramp = 0.001 + np.sin(np.pi * position) ** 2
