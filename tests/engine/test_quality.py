@@ -96,7 +96,7 @@ def test_the_table_says_every_column_and_a_dash_for_an_absent_class(labelled):
         "seconds": 8.4,
     }
     lines = table(labelled, [row]).splitlines()
-    assert lines[2] == "| method | scaling | mIoU | bright | dark | OA | boundary IoU | patches/Mpx | seconds |"
+    assert lines[2] == "| method | scaling | mIoU | bright | dark | OA | boundary IoU | patches/Mpx | CPU seconds |"
     assert lines[4] == "| a method | 1 constants | 50.0 | 50.0 | – | 75.0 | 25.0 | 1234 | 8 |"
 
 
