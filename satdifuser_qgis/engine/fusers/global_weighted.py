@@ -38,11 +38,10 @@ class GlobalWeighted(nn.Module):
     def _fuse(self, features: Tensor, scale: Scale, weights: Tensor, first: int) -> Tensor:
         total: Tensor | None = None
         for place, part in enumerate(features.float().split(scale.channels, dim=2)):
-            project = self.bottleneck_layers[first + place]
-            for time in range(features.shape[1]):
-                share = weights[time, place] * project(part[:, time])
-                # Summed in place: without gradients only two maps are held at once, however many streams there are.
-                total = share if total is None else total.add_(share)
+            # All times in one batch: a projection's operations are small, and their number is what costs.
+            projected = self.bottleneck_layers[first + place](part.flatten(0, 1))
+            share = torch.einsum("btchw,t->bchw", projected.unflatten(0, part.shape[:2]), weights[:, place])
+            total = share if total is None else total + share
         if total is None:
             raise ValueError("a scale has no streams")
         return total

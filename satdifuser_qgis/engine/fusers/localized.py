@@ -69,8 +69,7 @@ class LocalizedWeighted(nn.Module):
         else:
             parts = list(features.split(scale.channels, dim=2))
         projected = [
-            self.bottleneck_layers[first + place](part[:, time].float())
-            for time in range(features.shape[1])
+            self.bottleneck_layers[first + place](part.flatten(0, 1).float()).unflatten(0, part.shape[:2])
             for place, part in enumerate(parts)
         ]
-        return torch.stack(projected, dim=1)
+        return torch.stack(projected, dim=2).flatten(1, 2)
