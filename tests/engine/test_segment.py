@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -275,18 +276,23 @@ def test_an_image_smaller_than_a_tile_is_mapped(request_, tmp_path):
     assert _read(request_.output).shape == (1, 21, 33)
 
 
-def test_a_model_whose_backbone_changed_is_refused(request_, world, tmp_path):
-    import shutil
-
-    moved = tmp_path / "backbone"
-    (world / "tiny").rename(moved)
+def test_a_model_finds_its_backbone_beside_it_and_says_so_where_it_is_gone(request_, world, tmp_path):
+    model = tmp_path / "brought" / "model.safetensors"
+    model.parent.mkdir()
+    shutil.copy(request_.model, model)
+    away = tmp_path / "away"
+    (world / "tiny").rename(away)
     try:
         with pytest.raises(EngineError) as caught:
-            run(request_)
+            run(dataclasses.replace(request_, model=str(model)))
         assert caught.value.code == "bad_model"
+        assert str(model.parent / "tiny") in caught.value.remedy
+        assert not Path(request_.output).exists()
+        shutil.copytree(away, model.parent / "tiny")
+        run(dataclasses.replace(request_, model=str(model)))
     finally:
-        shutil.move(moved, world / "tiny")
-    assert not Path(request_.output).exists()
+        away.rename(world / "tiny")
+    assert Path(request_.output).exists()
 
 
 def test_an_extent_beside_the_raster_is_refused(request_):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -70,7 +71,7 @@ def read_parts(
     """
     header, tensors = read_model(path)
     _check_task(header, task)
-    backbone = load_backbone(header.backbone.reference, device)
+    backbone = load_backbone(_where(header, path), device)
     try:
         recipe = from_plain(Recipe, header.features, "features")
         decoder = build(from_plain(DecoderConfig, header.decoder, "decoder"))
@@ -88,6 +89,24 @@ def read_parts(
             str(error),
         ) from error
     return header, extractor, decoder
+
+
+def _where(header: ModelHeader, path: Path) -> str:
+    """How to load the backbone: as it was in training, or from a folder of that name beside the model file, which is
+    where it lies when both were brought from another machine."""
+    reference = header.backbone.reference
+    *parents, name = re.split(r"[\\/]", reference)
+    if not parents or Path(reference).is_dir():
+        return reference
+    beside = path.parent / name
+    if beside.is_dir():
+        return str(beside)
+    raise EngineError(
+        "bad_model",
+        f'The model "{header.name}" needs the backbone "{header.backbone.name}", but neither {reference}, where it '
+        f"was in training, nor {beside} is there.",
+        f"Put the backbone's folder beside the model file, as {beside}.",
+    )
 
 
 def _check_task(header: ModelHeader, task: str) -> None:

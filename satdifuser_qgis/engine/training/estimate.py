@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -29,14 +30,11 @@ class Costs:
 
 
 def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, finetune: bool = False) -> Costs:
-    """Looks at no pixel: one tile of zeros, and one step on quarters of it, each after a first one that warms up."""
+    """Looks at no pixel: a tile of zeros, and steps on quarters of it."""
     pixels = torch.zeros(1, 3, tile_px, tile_px)
     metadata = torch.zeros(1, len(METADATA_NAMES)) if extractor.recipe.metadata == "raster" else None
     with torch.inference_mode():
-        for _ in range(2):
-            started = time.perf_counter()
-            pyramid = extractor(pixels, [(0, 0)], metadata)
-            tile_s = time.perf_counter() - started
+        tile_s = _fastest(lambda: extractor(pixels, [(0, 0)], metadata))
         half = tile_px // 2
         pyramid = extractor(pixels[..., :half, :half], [(0, 0)], metadata)
     decoder = new_decoder(config, 0).to(extractor.device)
@@ -44,10 +42,7 @@ def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, fin
     side = torch.zeros(BATCH, 3, half, half, device=extractor.device) if config.side_channels else None
     target = torch.zeros(BATCH, half, half, dtype=torch.long, device=extractor.device)
     weights = torch.ones(config.classes, device=extractor.device)
-    for _ in range(2):
-        started = time.perf_counter()
-        segmentation_loss(decoder(levels, (half, half), side), target, weights).backward()
-        step_s = time.perf_counter() - started
+    step_s = _fastest(lambda: segmentation_loss(decoder(levels, (half, half), side), target, weights).backward())
     return Costs(tile_s, step_s, _tuned_tile_s(extractor, config, tile_px) if finetune else 0.0)
 
 
@@ -58,10 +53,18 @@ def _tuned_tile_s(extractor: Extractor, config: DecoderConfig, tile_px: int) -> 
     sample = Sample([], torch.zeros(3, tile_px, tile_px), known, known, known, (0, 0))
     weights = torch.ones(config.classes, device=extractor.device)
     extractor.backbone.learn(True)
-    for _ in range(2):
-        started = time.perf_counter()
-        segmentation_loss(learner.logits([sample])[0], known[None].to(extractor.device), weights).backward()
-        seconds = time.perf_counter() - started
+    target = known[None].to(extractor.device)
+    seconds = _fastest(lambda: segmentation_loss(learner.logits([sample])[0], target, weights).backward())
     learner.module.zero_grad(set_to_none=True)
     extractor.backbone.learn(False)
     return seconds
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    """Seconds of the fastest of three: the first one warms up, and another may have waited for other programs."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
