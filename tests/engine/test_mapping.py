@@ -116,6 +116,16 @@ def test_what_is_finished_is_not_computed_again_and_the_rest_is_the_same_to_the_
     assert all((strip.logits == everything[strip.window].logits).all() for strip in rest)
 
 
+def test_another_order_of_tiles_gives_the_same_bits():
+    raster = _raster(90, 70)
+    plan = MapPlan(raster.grid.whole, tile_grid(90, 70, 16, 16, 25), (1, 2, 3), SCALING, 3)
+    everything = list(map_strips(plan, _Model(), raster, Silent()))
+    for strip in reversed(everything):
+        (alone,) = map_strips(plan, _Model(), raster, Silent(), lambda window, own=strip.window: window != own)
+        assert (alone.logits == strip.logits).all()
+        assert (alone.valid == strip.valid).all()
+
+
 def test_weights_are_positive_and_fall_towards_the_edge():
     weights = blend_weights(32)
     assert weights.min() > 0
