@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from benchmarks.labelled_set import LabelledSet, Pair, read_codes
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.tasks.trainsegmentation import TILE_PX
+from satdifuser_qgis.engine.training.landcover import STEPS
+from satdifuser_qgis.engine.training.loop import BATCH
 from satdifuser_qgis.engine.worker import execute
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.choices import FUSION
@@ -23,7 +28,7 @@ from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 DEFAULT_BACKBONE = "compact-s2-rgb"
 SEED = 0
 # A third of a training is enough to tell streams apart.
-CHOICE_EPOCHS = 12
+CHOICE_STEPS = STEPS[1] / 3
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class BestSingleStream:
 
     def learn(self, labelled: LabelledSet) -> None:
         """Trains every candidate for a while, then the best one as all other methods are trained."""
+        self.epochs = choice_epochs(labelled)
         streams, times = candidates(self.settings.backbone)
         middle = times[len(times) // 2]
         for stream in streams:
@@ -114,7 +120,7 @@ class BestSingleStream:
         folder = self._folder(candidate)
         folder.mkdir(parents=True, exist_ok=True)
         settings = replace(self.settings, work=folder)
-        method = Ours(settings, "global", self.scaling, (stream,), (time,), CHOICE_EPOCHS)
+        method = Ours(settings, "global", self.scaling, (stream,), (time,), self.epochs)
         method.learn(labelled)
         self.tried.append({**candidate, "validation_miou": method.values["miou"]})
 
@@ -123,6 +129,15 @@ class BestSingleStream:
 
     def _folder(self, candidate: dict[str, Any]) -> Path:
         return self.settings.work / f"{candidate['stream']}@{candidate['time']}"
+
+
+def choice_epochs(labelled: LabelledSet) -> int:
+    """Epochs of about `CHOICE_STEPS` steps, for images in the pixel size of the embedded backbone or without one."""
+    tiles = 0
+    for pair in labelled.train:
+        with rasterio.open(pair.image) as file:
+            tiles += math.ceil(file.height / TILE_PX["pixel"]) * math.ceil(file.width / TILE_PX["pixel"])
+    return max(1, round(CHOICE_STEPS / math.ceil(tiles / BATCH)))
 
 
 def candidates(backbone: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
