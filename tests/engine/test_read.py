@@ -9,6 +9,7 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
+from satdifuser_qgis.engine.raster import read
 from satdifuser_qgis.engine.raster.bands import role_of
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import CACHE_BYTES, open_raster
@@ -142,6 +143,24 @@ def test_the_whole_raster_is_thinned_evenly(tmp_path):
         values, valid = raster.read_thinned((1, 2, 3), 1250)
     assert values.shape == (3, 25, 50)
     assert valid.all()
+
+
+@pytest.mark.parametrize("layout", [{"tiled": True, "blockxsize": 32, "blockysize": 16}, {"blockysize": 8}])
+def test_thinning_reads_by_whole_blocks_and_sees_the_same_pixels(tmp_path, monkeypatch, layout):
+    image = np.random.default_rng(0).integers(1, 60_000, (3, 120, 200)).astype("uint16")
+    path = write_raster(tmp_path / "a.tif", image)
+    with rasterio.open(path) as file:
+        profile = {**file.profile, **layout, "interleave": "pixel"}
+    with rasterio.open(tmp_path / "blocks.tif", "w", **profile) as file:
+        file.write(image)
+    with open_raster(str(tmp_path / "blocks.tif")) as raster:
+        for most in (1500, 5000, 10**6):
+            monkeypatch.setattr(read, "CACHE_BYTES", 2**26)
+            whole, _ = raster.read_thinned((1, 2, 3), most)
+            monkeypatch.setattr(read, "CACHE_BYTES", 2**14)
+            rows, columns = raster.piece()
+            assert (rows % layout["blockysize"], columns % layout.get("blockxsize", 200)) == (0, 0)
+            assert (raster.read_thinned((1, 2, 3), most)[0] == whole).all()
 
 
 def test_a_raster_without_place_lies_where_qgis_draws_it(tmp_path):

@@ -115,14 +115,37 @@ class Raster:
             return values, valid
         top, left = inside.row - window.row, inside.col - window.col
         rows, cols = slice(top, top + inside.height), slice(left, left + inside.width)
-        values[:, rows, cols], valid[rows, cols] = self._read(bands, inside, (inside.height, inside.width))
+        values[:, rows, cols], valid[rows, cols] = self._read(
+            bands, _rasterio_window(inside), (inside.height, inside.width)
+        )
         return values, valid
 
     def read_thinned(self, bands: tuple[int, ...], most_pixels: int) -> tuple[Floats, Bools]:
         """The whole raster, thinned evenly to at most ``most_pixels`` a band; as `read`."""
         step = max(1.0, math.sqrt(self.grid.width * self.grid.height / most_pixels))
-        shape = max(1, int(self.grid.height / step)), max(1, int(self.grid.width / step))
-        return self._read(bands, self.grid.whole, shape)
+        height, width = max(1, int(self.grid.height / step)), max(1, int(self.grid.width / step))
+        values = np.zeros((len(bands), height, width), np.float32)
+        valid = np.zeros((height, width), np.bool_)
+        down, across = self.grid.height / height, self.grid.width / width
+        piece = self.piece()
+        for rows in _slices(height, piece[0] / down):
+            for cols in _slices(width, piece[1] / across):
+                shape = rows.stop - rows.start, cols.stop - cols.start
+                area = rasterio.windows.Window(
+                    cols.start * across, rows.start * down, shape[1] * across, shape[0] * down
+                )
+                values[:, rows, cols], valid[rows, cols] = self._read(bands, area, shape)
+        return values, valid
+
+    def piece(self) -> tuple[int, int]:
+        """Rows and columns, in whole blocks of the file, whose bands fit into GDAL's cache twice.
+
+        GDAL reads line by line. A line of larger blocks would not stay in the cache until the next one needs it, and
+        each block would be unpacked for every line.
+        """
+        rows, cols = self.dataset.block_shapes[0]
+        row_bytes = self.band_count * np.dtype(self.dtype).itemsize * rows
+        return rows, max(cols, CACHE_BYTES // 2 // (row_bytes * cols) * cols)
 
     def read_codes(self, window: Window) -> tuple[NDArray[np.generic], Bools]:
         """Band 1 as stored (h,w) and which of its pixels are valid; the window must lie inside the raster."""
@@ -149,8 +172,9 @@ class Raster:
             digest.update(str(size).encode())
         return digest.hexdigest()
 
-    def _read(self, bands: tuple[int, ...], window: Window, shape: tuple[int, int]) -> tuple[Floats, Bools]:
-        area = _rasterio_window(window)
+    def _read(
+        self, bands: tuple[int, ...], area: rasterio.windows.Window, shape: tuple[int, int]
+    ) -> tuple[Floats, Bools]:
         with _reading(self.path):
             stored = self.dataset.read(list(bands), window=area, out_shape=(len(bands), *shape))
             valid = np.ones(shape, np.bool_)
@@ -281,3 +305,9 @@ def _grid(dataset: rasterio.DatasetReader) -> Grid:
 
 def _rasterio_window(window: Window) -> rasterio.windows.Window:
     return rasterio.windows.Window(window.col, window.row, window.width, window.height)
+
+
+def _slices(length: int, piece: float) -> Iterator[slice]:
+    """Slices of about ``piece`` that cover ``length``; none is empty."""
+    size = max(1, int(piece))
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
