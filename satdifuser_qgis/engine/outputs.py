@@ -14,6 +14,8 @@ from typing import Callable, Optional, Type
 
 from ..protocol import folders
 
+# Spatial indexes of a shapefile: those of the file that was here before would hide the new one's features.
+_INDEXES = (".qix", ".sbn", ".sbx")
 # Names of parts say which process of which computer writes them, so that later runs know what nobody writes any more.
 _HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
@@ -54,7 +56,11 @@ class Outputs:
         self._afterwards.append(action)
 
     def commit(self) -> None:
-        """Renames every part that was written to its target, with its side files, replacing what was there."""
+        """Renames every part that was written to its target, with its side files, replacing what was there.
+
+        One after the other: where a target cannot be replaced (another program holds it), those before it are new, each
+        of them whole.
+        """
         for target, part in self._parts.items():
             if part == target or not part.exists():
                 continue
@@ -64,6 +70,9 @@ class Outputs:
             # statistics that a GIS noted of the raster that was here before would be told of the new one
             if part.with_name(f"{part.name}.aux.xml") not in sides:
                 target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
+            if target.suffix.lower() == ".shp":
+                for ending in _INDEXES:
+                    target.with_suffix(ending).unlink(missing_ok=True)
             for side in sorted(sides):
                 os.replace(side, target.with_name(target.stem + side.name[len(stem) :]))
         self.discard()

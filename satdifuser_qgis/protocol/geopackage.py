@@ -14,20 +14,22 @@ _PROJECTS = "qgis_projects"
 
 
 def not_ours(path: str, tables: Iterable[str]) -> List[str]:
-    """Names of what a container holds that is not ours to replace. ``tables`` are those that GDAL lists.
+    """Names of what a container holds that is not ours to replace. ``tables`` are those that GDAL or QGIS lists.
 
-    The user's QGIS projects are read from the file itself, since QGIS hides their table.
+    The file's own contents are read as well: some listings leave out rasters, and QGIS hides the user's projects.
     """
-    return [*sorted({*tables} - REPLACEABLE - {_PROJECTS}), *(f"{_PROJECTS}: {name}" for name in _projects(path))]
+    everything = {*tables, *_names(path, "SELECT table_name FROM gpkg_contents")}
+    projects = _names(path, "SELECT name FROM qgis_projects")
+    return [*sorted(everything - REPLACEABLE - {_PROJECTS}), *(f"{_PROJECTS}: {name}" for name in sorted(projects))]
 
 
-def _projects(path: str) -> List[str]:
-    """Names of the QGIS projects that are saved in a GeoPackage; none in what is no GeoPackage."""
+def _names(path: str, query: str) -> List[str]:
+    """The first column of a query to a GeoPackage; nothing where the file is none, or has no such table."""
     place = quote(Path(path).absolute().as_posix())
     # "file:///C:/…" on Windows, "file:////server/…" on a network: SQLite takes no host
     address = f"file://{'' if place.startswith('/') else '/'}{place}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as file:
-            return [str(name) for (name,) in file.execute("SELECT name FROM qgis_projects ORDER BY name")]
+            return [str(name) for (name,) in file.execute(query)]
     except sqlite3.Error:
         return []

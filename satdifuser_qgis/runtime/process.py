@@ -57,7 +57,8 @@ def run(
     """Runs one request in the engine; blocks the calling thread, which alone talks to ``feedback``.
 
     ``silence_limit_s`` bounds the time without any event, ``stall_limit_s`` the time without progress.
-    Raises EngineError with a code of `errors.CODES`; then no output has changed and no temporary file is left.
+    Raises EngineError with a code of `errors.CODES`; then no temporary file is left, and no output has changed, unless
+    one of several could not be replaced at the very end: those before it are new.
     """
     with RunFolder(request) as folder:
         patience = Patience(stall_limit_s, silence_limit_s)

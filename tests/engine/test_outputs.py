@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import geopandas
 import pytest
+import shapely
 
 from satdifuser_qgis.engine.outputs import Outputs
 
@@ -25,6 +27,16 @@ def test_commit_replaces_the_old_file_and_brings_side_files_along(tmp_path):
         outputs.commit()
     found = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert found == {"map.tif": "new", "map.tif.aux.xml": "names"}
+
+
+def test_the_spatial_index_of_an_old_shapefile_does_not_outlive_it(tmp_path):
+    far, near = (geopandas.GeoDataFrame({"name": ["a"]}, geometry=[shapely.Point(at, at)]) for at in (500, 3))
+    far.to_file(tmp_path / "map.shp", SPATIAL_INDEX="YES")
+    assert (tmp_path / "map.qix").exists()
+    with Outputs("r1") as outputs:
+        near.to_file(outputs.part(tmp_path / "map.shp"))
+        outputs.commit()
+    assert len(geopandas.read_file(tmp_path / "map.shp", bbox=(0, 0, 9, 9))) == 1
 
 
 def test_a_target_without_suffix_costs_no_other_file(tmp_path):

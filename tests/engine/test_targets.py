@@ -10,6 +10,7 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from satdifuser_qgis.engine.outputs import Outputs
@@ -81,6 +82,14 @@ def test_other_tables_of_a_geopackage_are_not_lost(request_, tmp_path):
     with pytest.raises(EngineError, match="already holds parcels") as caught:
         check_targets(changed)
     assert caught.value.code == "bad_request"
+
+
+def test_rasters_of_a_geopackage_are_not_lost(request_, tmp_path):
+    target = tmp_path / "map.gpkg"
+    with rasterio.open(target, "w", driver="GPKG", width=16, height=16, count=3, dtype="uint8", crs=UTM) as file:
+        file.write(np.full((3, 16, 16), 7, np.uint8))
+    with pytest.raises(EngineError, match="already holds map"):
+        check_targets(dataclasses.replace(request_, polygons=str(target)))
 
 
 def test_projects_that_the_user_saved_in_a_geopackage_are_not_lost(request_, tmp_path):
