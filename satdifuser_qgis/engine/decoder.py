@@ -114,11 +114,41 @@ class Decoder(nn.Module):
         self.head.load_state_dict({key: value for key, value in state.items() if key not in own}, strict=True)
 
     @torch.no_grad()
-    def fusion_table(self) -> list[dict[str, float | int | str]]:
-        """{time, stream, weight} of each pair, weights summing to 1; empty where weights depend on the image."""
-        if self.config.fusion != "global":
-            return []
-        names = [name for scale in self.config.scales for name in scale.streams]
-        pairs = [(time, name) for time in self.config.times for name in names]
-        weights = self.fuser.get_parameter("mixing_weights").softmax(0).tolist()
-        return [{"time": t, "stream": s, "weight": float(w)} for (t, s), w in zip(pairs, weights)]
+    def fusion_table(self, pyramids: Sequence[Sequence[Tensor]]) -> list[dict[str, float | int | str]]:
+        """{time, stream, weight} of each pair, weights summing to 1; of a mixture, experts take the place of streams.
+
+        Weights that depend on the image are means over ``pyramids``, one tile each, (T,ΣC,h,w) a scale; all scales
+        count alike. Empty where such weights come without a tile.
+        """
+        scales, times = self.config.scales, self.config.times
+        if self.config.fusion == "global":
+            names = [name for scale in scales for name in scale.streams]
+            shares = self.fuser.get_parameter("mixing_weights").softmax(0).view(len(times), -1)
+            return _rows(times, names, shares)
+        rows: list[dict[str, float | int | str]] = []
+        for number, scale in enumerate(scales if pyramids else ()):
+            gates = [self._gate(pyramid, number) for pyramid in pyramids]
+            names = list(scale.streams)
+            if self.config.fusion == "mixture":
+                names = [
+                    f"expert {expert + 1} of {self.config.experts}, stride {scale.stride}"
+                    for expert in range(self.config.experts)
+                ]
+            shares = torch.stack(gates).mean(0).view(len(times), len(names))
+            rows += _rows(times, names, shares / shares.sum() / len(scales))
+        return rows
+
+    def _gate(self, pyramid: Sequence[Tensor], scale: int) -> Tensor:
+        """(T · streams,) or (T,experts): what the fuser gave to each in a tile, as a mean over its pixels."""
+        device = next(self.parameters()).device
+        gate: Tensor = self.fuser([level[None].to(device).float() for level in pyramid]).weights[f"gate{scale}"][0]
+        return gate if self.config.fusion == "mixture" else gate.mean((-2, -1))
+
+
+def _rows(times: Sequence[int], names: Sequence[str], shares: Tensor) -> list[dict[str, float | int | str]]:
+    """``shares`` (T,N) of the named as {time, stream, weight}."""
+    return [
+        {"time": time, "stream": name, "weight": float(share)}
+        for time, row in zip(times, shares.tolist(), strict=True)
+        for name, share in zip(names, row, strict=True)
+    ]

@@ -63,12 +63,27 @@ def test_the_fusion_table_names_every_pair_in_order(extractor: Extractor) -> Non
     decoder = Decoder(config(extractor))
     with torch.no_grad():
         decoder.fuser.mixing_weights[0] = 3
-    table = decoder.fusion_table()
+    table = decoder.fusion_table([])
     streams = [name for scale in extractor.scales for name in scale.streams]
     assert [(row["time"], row["stream"]) for row in table] == [(t, s) for t in (20, 60) for s in streams]
     assert sum(float(row["weight"]) for row in table) == pytest.approx(1)
     assert max(table, key=lambda row: row["weight"]) == table[0]
-    assert Decoder(config(extractor, fusion="mixture")).fusion_table() == []
+
+
+@pytest.mark.parametrize("fusion", ["localized", "mixture"])
+def test_weights_that_depend_on_the_image_are_shown_as_means_over_tiles(extractor: Extractor, fusion: str) -> None:
+    decoder = Decoder(config(extractor, fusion=fusion)).eval()
+    assert decoder.fusion_table([]) == []
+    first, second = ([level[0] for level in extractor(torch.rand(1, 3, 16, 16), [(0, i)])] for i in range(2))
+    table, other, both = (decoder.fusion_table(tiles) for tiles in ([first], [second], [first, second]))
+    assert sum(float(row["weight"]) for row in both) == pytest.approx(1)
+    for one, two, mean in zip(table, other, both, strict=True):
+        assert mean["weight"] == pytest.approx((one["weight"] + two["weight"]) / 2)
+    names = {row["stream"] for row in both}
+    if fusion == "localized":
+        assert names == {name for scale in extractor.scales for name in scale.streams}
+    else:
+        assert len(names) == 4 * len(extractor.scales)
 
 
 def test_few_steps_learn_a_simple_map(extractor: Extractor) -> None:

@@ -45,6 +45,8 @@ from ..training.summary import build_report, label_lines
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
 TILE_PX = {"pixel": 128, "latent": 256}
+# Tiles over which the report's weights of a fuser are taken, where they differ from tile to tile.
+SHOWN_TILES = 16
 # A pixel size further than this factor from those of a backbone's training is told to the user.
 FOREIGN_SIZE = 2.0
 # Widths that train in minutes on two cores; the published UPerNet has 512.
@@ -89,6 +91,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         samples = samples_of(ground, extractor, scalings, part, "Computing features")
         part = whole.part(costs.seconds(0, settings.steps))
         decoder, result = train(ground, samples, config, settings, device, request.spectral, part)
+        fusion = decoder.fusion_table([sample.pyramid for sample in samples[:: max(1, len(samples) // SHOWN_TILES)]])
         tuned = None
         if tuning:
             samples, part = without_features(samples), whole.part(tuning_s)
@@ -101,7 +104,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     for target in (request.model, stored):
         write_model(outputs.part(target), header, tensors)
     if request.report:
-        html = build_report(header, ground, labels, result, decoder.fusion_table(), device_title(device))
+        html = build_report(header, ground, labels, result, fusion, device_title(device))
         outputs.part(request.report).write_text(html, encoding="utf-8")
     reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
