@@ -169,50 +169,49 @@ def test_a_text_encoder_without_transformers_is_told(folder: Path, monkeypatch: 
     assert caught.value.code == "bad_model"
 
 
-class FakeTransformers:
-    """Stands for the library: counts encodings and gives the golden embedding."""
-
-    def __init__(self, embedding: torch.Tensor, broken: bool = False) -> None:
-        self.CLIPTokenizer = self.CLIPTextModel = self
-        self.embedding, self.broken, self.asked = embedding, broken, []
-        self.model_max_length, self.input_ids = 77, torch.zeros(1, 77)
-
-    def from_pretrained(self, folder: Path, local_files_only: bool) -> FakeTransformers:
-        assert local_files_only
-        if self.broken:
-            raise OSError(f"no files in {folder}")
-        return self
-
-    def eval(self) -> FakeTransformers:
-        return self
-
-    def float(self) -> FakeTransformers:
-        return self
-
-    def __call__(self, what: object, **options: object) -> object:
-        if isinstance(what, str):
-            self.asked.append((what, options["max_length"]))
-            return self
-        return [self.embedding]
-
-
-@pytest.mark.parametrize("broken", [False, True])
-def test_a_text_encoder_is_asked_once(
-    folder: Path, golden: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
-) -> None:
+def test_a_text_encoder_is_asked_once_with_the_prompt_of_training(folder: Path, golden: Path) -> None:
     expected = load_file(golden / "expected_unet.safetensors")
-    library = FakeTransformers(load_file(golden / "text_embeddings.safetensors")["prompt_embeds"], broken)
+    (folder / "text_embeddings.safetensors").unlink()
+    width = json.loads((folder / "checkpoint-150000" / "unet" / "config.json").read_text())["cross_attention_dim"]
+    embedding = _write_text_encoder(folder, width)
+    backbone = load_backbone(str(folder), CPU)
+    for part in ("text_encoder", "tokenizer"):
+        shutil.rmtree(folder / part)
+    found = backbone.denoise(expected["latents"], expected["timesteps"], expected["metadata"])
+    save_file({"prompt_embeds": embedding}, folder / "text_embeddings.safetensors")
+    stored = load_backbone(str(folder), CPU)
+    again = stored.denoise(expected["latents"], expected["timesteps"], expected["metadata"])
+    torch.testing.assert_close(found, again, atol=1e-6, rtol=0)
+
+
+def test_a_broken_text_encoder_is_told(folder: Path) -> None:
     (folder / "text_embeddings.safetensors").unlink()
     for part in ("text_encoder", "tokenizer"):
         (folder / part).mkdir()
-    monkeypatch.setattr("satdifuser_qgis.engine.backbones.prompt.find_spec", lambda _name: library)
-    monkeypatch.setattr("satdifuser_qgis.engine.backbones.prompt.import_module", lambda _name: library)
-    if broken:
-        with pytest.raises(EngineError, match="text encoder"):
-            load_backbone(str(folder), CPU)
-        return
-    backbone = load_backbone(str(folder), CPU)
-    for _ in range(2):
-        found = backbone.denoise(expected["latents"], expected["timesteps"], expected["metadata"])
-        torch.testing.assert_close(found, expected["noise_pred"], atol=1e-4, rtol=0)
-    assert library.asked == [("A satellite image", 77)]
+    with pytest.raises(EngineError, match="text encoder"):
+        load_backbone(str(folder), CPU)
+
+
+def _write_text_encoder(folder: Path, width: int) -> torch.Tensor:
+    """A tiny CLIP text encoder, and what it makes of the prompt."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    letters = sorted(set("asatelliteimage"))
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
+    tokens = {"model_max_length": 24, "tokenizer_class": "CLIPTokenizer"}
+    (folder / "tokenizer" / "tokenizer_config.json").write_text(json.dumps(tokens))
+    torch.manual_seed(0)
+    config = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=width, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=24, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+    )  # fmt: skip
+    model = CLIPTextModel(config).eval()
+    model.save_pretrained(folder / "text_encoder")
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    asked = tokenizer("A satellite image", padding="max_length", max_length=24, return_tensors="pt")
+    assert int((asked.input_ids != 1).sum()) > 10
+    with torch.no_grad():
+        return model(asked.input_ids)[0].contiguous()
