@@ -6,6 +6,7 @@ sees a process.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple, cast
 
@@ -73,6 +74,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         self.engine_problem = ""
         self._request: Any = None
         self._layer_names: Dict[str, str] = {}
+        # Paths as they were given, under which QGIS loads layers at the end.
+        self._given: Dict[str, str] = {}
         self._results: Dict[str, Any] = {}
 
     # What a subclass says
@@ -209,11 +212,12 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             elif isinstance(destinations.get(name), LAYERS):
                 # That of the file that was here before speaks of other classes.
                 compat.remove_style_beside(path)
-            if name in destinations and context.willLoadLayerOnCompletion(path):
-                self._dress_in_project(name, path, looks.get(name), context)
+            if name in self._given and context.willLoadLayerOnCompletion(self._given[name]):
+                self._dress_in_project(name, looks.get(name), context)
         return {}
 
-    def _dress_in_project(self, name: str, path: str, look: Optional[Look], context: QgsProcessingContext) -> None:
+    def _dress_in_project(self, name: str, look: Optional[Look], context: QgsProcessingContext) -> None:
+        path = self._given[name]
         details = context.layerToLoadOnCompletionDetails(path)
         if name in self._layer_names:
             details.name = self._layer_names[name]
@@ -253,8 +257,11 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         if optional and parameters.get(definition.name()) in (None, ""):
             return ""
         if isinstance(definition, QgsProcessingParameterFileDestination):
-            return str(self.parameterAsFileOutput(parameters, definition.name(), context))
-        return str(self.parameterAsOutputLayer(parameters, definition.name(), context))
+            path = self.parameterAsFileOutput(parameters, definition.name(), context)
+        else:
+            path = self._given[definition.name()] = self.parameterAsOutputLayer(parameters, definition.name(), context)
+        # The engine runs in a folder of its own.
+        return os.path.abspath(path) if path else ""
 
     def _endings(self) -> Dict[str, List[str]]:
         """File name endings by output. QGIS's own check lets every ending through."""

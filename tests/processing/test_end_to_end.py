@@ -106,14 +106,14 @@ def toolbox(world: Path, *runs: Any) -> Dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trained(world: Path) -> Dict[str, Any]:
-    """Trained by qgis_process."""
+    """Trained by qgis_process, with paths relative to the current folder as in the README."""
     assert qgis_process(world, "plugins", "enable", "satdifuser_qgis").returncode == 0
     parameters = {
-        "INPUT": world / "inputs" / "image.tif",
-        "LABELS": world / "inputs" / "labels.gpkg",
+        "INPUT": "inputs/image.tif",
+        "LABELS": "inputs/labels.gpkg",
         "CLASS_FIELD": "class",
-        "MODEL": world / "crops.safetensors",
-        "REPORT": world / "report.html",
+        "MODEL": "crops.safetensors",
+        "REPORT": "crops.html",
         **ONE_LOOK,
     }
     done = qgis_process(world, "--json", "run", "satdifuser:trainsegmentation", "--", *arguments(parameters))
@@ -140,8 +140,9 @@ def test_training_says_what_it_made(world, trained):
     assert trained["CLASS_COUNT"] == 3
     assert trained["MODEL_NAME"] == "crops"
     assert "MIOU" not in trained
+    assert trained["MODEL"] == str(world / "crops.safetensors")
     assert Path(trained["MODEL"]).is_file()
-    assert "<script" not in Path(trained["REPORT"]).read_text(encoding="utf-8")
+    assert "<script" not in (world / "crops.html").read_text(encoding="utf-8")
 
 
 def test_the_same_map_comes_of_all_three_ways(world, trained):
@@ -149,9 +150,13 @@ def test_the_same_map_comes_of_all_three_ways(world, trained):
     by_tool, by_hand, by_toolbox = (world / f"{name}.tif" for name in ("tool", "hand", "toolbox"))
     done = qgis_process(
         world, "run", "satdifuser:segment", "--",
-        *arguments({**chosen, "MODEL": "crops", "OUTPUT": by_tool, "POLYGONS": world / "polygons.gpkg"}),
+        *arguments({
+            "INPUT": "inputs/image.tif", "MODEL": "crops.safetensors", "DEVICE": 1,
+            "OUTPUT": "tool.tif", "POLYGONS": "tool.gpkg", "ENTROPY": "entropy.tif",
+        }),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert all((world / name).is_file() for name in ("tool.gpkg", "entropy.tif"))
     said = toolbox(world, ("satdifuser:segment", {**chosen, "MODEL": trained["MODEL"], "OUTPUT": str(by_toolbox)}))
     assert (said["foreign"], said["path"], said["environment"]) == ([], True, True)
     request = {"input": chosen["INPUT"], "model": "crops", "output": str(by_hand), "device": 1}

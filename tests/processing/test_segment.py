@@ -43,6 +43,23 @@ def test_settings_reach_the_request(segment, engine, chosen, tmp_path):
     assert request.entropy.endswith(".tif")
 
 
+def test_relative_outputs_lie_in_the_current_folder(segment, engine, chosen, tmp_path, monkeypatch):
+    """The engine runs in the folder of the run, which later runs remove."""
+    monkeypatch.chdir(tmp_path)
+    wished = {"OUTPUT": "map.tif", "POLYGONS": "map.gpkg", "ENTROPY": "more/../entropy.tif"}
+    results = segment.run(**{**chosen, "MODEL": "crops.safetensors", **wished})
+    request = engine.requests[-1]
+    assert request.model == str(tmp_path / "crops.safetensors")
+    expected = [str(tmp_path / name) for name in ("map.tif", "map.gpkg", "entropy.tif")]
+    assert [request.output, request.polygons, request.entropy] == expected
+    assert [results[name] for name in wished] == expected
+
+
+def test_a_layer_of_a_relative_path_is_dressed(segment, engine, chosen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load(segment, {**chosen, "OUTPUT": "map.tif"}).name == "image – land cover"
+
+
 @pytest.mark.parametrize("bands", ["3,2,1", "3; 2; 1", [3, 2, 1], ["3", "2", "1"]])
 def test_bands_keep_the_users_order_however_they_are_written(segment, engine, chosen, bands):
     assert request_of(segment, engine, BANDS=bands, **chosen).bands == (3, 2, 1)
@@ -161,18 +178,24 @@ def test_the_style_of_the_map_before_does_not_dress_the_new_one(segment, engine,
     assert "The model was removed." in segment.feedback.textLog()
 
 
-def test_layers_in_the_project_are_named_after_the_image(segment, engine, chosen):
+def load(segment, parameters):
+    """How the map will be loaded, after a run as the Toolbox starts it."""
     from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProcessingOutputLayerDefinition
 
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(segment.identifier)
-    context = segment.context
-    output = QgsProcessingOutputLayerDefinition(chosen["OUTPUT"], QgsProject.instance())
-    results, fine = algorithm.run({**chosen, "OUTPUT": output}, context, QgsProcessingFeedback())
+    output = QgsProcessingOutputLayerDefinition(parameters["OUTPUT"], QgsProject.instance())
+    _, fine = algorithm.run({**parameters, "OUTPUT": output}, segment.context, QgsProcessingFeedback())
     assert fine
-    details = context.layerToLoadOnCompletionDetails(results["OUTPUT"])
+    return segment.context.layerToLoadOnCompletionDetails(parameters["OUTPUT"])
+
+
+def test_layers_in_the_project_are_named_after_the_image(segment, engine, chosen):
+    from qgis.core import QgsProcessingFeedback
+
+    details = load(segment, chosen)
     assert details.name == "image – land cover"
-    layer = QgsRasterLayer(results["OUTPUT"], details.name)
-    details.postProcessor().postProcessLayer(layer, context, QgsProcessingFeedback())
+    layer = QgsRasterLayer(chosen["OUTPUT"], details.name)
+    details.postProcessor().postProcessLayer(layer, segment.context, QgsProcessingFeedback())
     assert [c.label for c in layer.renderer().classes()] == ["water", "wood", "field"]
 
 

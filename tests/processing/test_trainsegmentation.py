@@ -38,6 +38,13 @@ def test_image_labels_and_field_are_enough(train, engine, chosen, image, labels)
     assert (request.name, request.report, request.styles) == ("crops", "", ())
 
 
+def test_relative_outputs_lie_in_the_current_folder(train, engine, chosen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    request = request_of(train, engine, **{**chosen, "MODEL": "crops.safetensors", "REPORT": "crops.html"})
+    assert request.model == str(tmp_path / "crops.safetensors")
+    assert request.report == str(tmp_path / "crops.html")
+
+
 @pytest.mark.parametrize("bands", ["3,2,1", "3;2;1", "3, 2, 1", [3, 2, 1], ["3", "2", "1"]])
 def test_bands_keep_the_users_order_however_they_are_written(train, engine, chosen, bands):
     assert request_of(train, engine, BANDS=bands, **chosen).bands == (3, 2, 1)
