@@ -206,6 +206,15 @@ def test_labels_without_place_serve_the_image_of_their_size_and_name(tmp_path, o
     np.testing.assert_array_equal(np.array(codes_of(label))[read], codes)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [(CODES * 0, "holds no label"), (np.stack([CODES] * 3), "has 3 bands"), (CODES / 2, "holds fractions")],
+)
+def test_messages_name_the_file_as_it_is_written(tmp_path, opened, values, said):
+    with pytest.raises(EngineError, match=f'^The label raster "Korea_LC" {said}'):
+        opened[1](write_raster(tmp_path / "Korea_LC.tif", values))
+
+
 def test_an_image_as_its_own_labels_is_refused(tmp_path, opened):
     path = write_raster(tmp_path / "a.tif", CODES)
     with pytest.raises(EngineError, match="both as an image and as labels"):

@@ -75,7 +75,7 @@ def open_label_raster(path: str, styles: Sequence[StyledClass] = ()) -> LabelRas
         numbers = [value for value in _present(raster, title) if value != 0 or _names_zero(names, colors)]
         if not numbers:
             raise EngineError(
-                "too_few_labels", f"{title.capitalize()} holds no label: all is 0 or nodata.", "Choose another raster."
+                "too_few_labels", f"{_opening(title)} holds no label: all is 0 or nodata.", "Choose another raster."
             )
         shown = {number: colors[number] for number in numbers if number in colors}
         # Black alone is what an unset entry looks like; two classes cannot both mean it.
@@ -233,9 +233,14 @@ def _check_classes_only(raster: Raster, title: str) -> None:
     if bands != 1:
         raise EngineError(
             "bad_input",
-            f"{title.capitalize()} has {bands} bands, so it is an image; a label raster has one band of class codes.",
+            f"{_opening(title)} has {bands} bands, so it is an image; a label raster has one band of class codes.",
             "Choose a class raster. Colours of a picture must be turned into codes first.",
         )
+
+
+def _opening(title: str) -> str:
+    """The title as a sentence begins with it: file names in it stay as they are written."""
+    return title[0].upper() + title[1:]
 
 
 def _present(raster: Raster, title: str) -> list[int]:
@@ -249,11 +254,11 @@ def _present(raster: Raster, title: str) -> list[int]:
             fraction = float(values[values != np.floor(values)][0])
             raise EngineError(
                 "bad_input",
-                f"{title.capitalize()} holds fractions such as {fraction:g}, which are no classes.",
+                f"{_opening(title)} holds fractions such as {fraction:g}, which are no classes.",
                 "Choose a raster of whole numbers, one for each class.",
             )
         seen.update(int(value) for value in values[: MOST_CLASSES + 2])
-        check_count(title.capitalize(), len(seen) - (0 in seen))
+        check_count(_opening(title), len(seen) - (0 in seen))
     return sorted(seen)
 
 
