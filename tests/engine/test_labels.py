@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import geopandas
 import numpy as np
 import pytest
+import rasterio.features
 import shapely
 from affine import Affine
 from pyproj import CRS
@@ -175,6 +176,23 @@ def test_the_smaller_polygon_wins_whatever_the_order_and_is_counted(tmp_path):
         burnt = burn(labels, GRID, GRID.whole)
         assert [(burnt == k).sum() for k in range(2)] == [95, 5]
         assert contested(labels, GRID, GRID.whole) == 5
+
+
+def test_pixels_claimed_twice_are_counted_without_a_pass_a_class(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    points = [Point(*rng.uniform(0, 10, 2)) for _ in range(40)]
+    shapes = [[at.buffer(rng.uniform(0.5, 3)) for at in points[:20]], points[20:30]]
+    lines = [LineString([points[i], points[i + 1]]) for i in range(30, 39)]
+    geometries = [*shapes[0], *shapes[1], *lines]
+    labels = labels_of(tmp_path, [f"c{i % 6}" for i in range(len(geometries))], geometries)
+    alone = [
+        labels_of(tmp_path, ["c"] * len(geometries[k::6]), geometries[k::6], name=f"{k}.gpkg") for k in range(6)
+    ]  # fmt: skip
+    claims = sum((burn(one, GRID, GRID.whole) >= 0).astype(int) for one in alone)
+    passes, rasterize = [], rasterio.features.rasterize
+    monkeypatch.setattr(rasterio.features, "rasterize", lambda *a, **k: passes.append(1) or rasterize(*a, **k))
+    assert contested(labels, GRID, GRID.whole) == (claims > 1).sum()
+    assert len(passes) == 4
 
 
 def test_points_win_over_lines_and_lines_over_polygons(tmp_path):

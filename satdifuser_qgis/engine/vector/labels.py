@@ -122,12 +122,16 @@ def contested(labels: VectorLabels, grid: Grid, window: Window) -> int:
     """How many pixels of the window are claimed by more than one class."""
     placed = _place(labels, grid.crs_wkt)
     hits = np.sort(placed.tree.query(shapely.Polygon(grid.corners(window)), predicate="intersects"))
+    # What is burnt last wins, so that classes up and classes down give two results where there are two classes.
+    hits = hits[np.argsort(placed.classes[hits], kind="stable")]
     claimed = np.full((window.height, window.width), UNLABELLED, np.int16)
     several = np.zeros((window.height, window.width), np.bool_)
-    for index in np.unique(placed.classes[hits]):
-        own = _burn(placed, hits[placed.classes[hits] == index], grid, window) != UNLABELLED
-        several |= own & (claimed != UNLABELLED)
-        claimed[own] = index
+    for kind in (_POLYGON, _LINE, _POINT):
+        own = hits[placed.kinds[hits] == kind]
+        first, last = _burn(placed, own, grid, window), _burn(placed, own[::-1], grid, window)
+        known = first != UNLABELLED
+        several |= (first != last) | (known & (claimed != UNLABELLED) & (claimed != first))
+        claimed[known] = first[known]
     return int(several.sum())
 
 
