@@ -263,6 +263,18 @@ def test_sources_that_differ_in_case_meet_by_code_only():
     assert not case_notes(apart[1:])
 
 
+def test_codes_of_one_source_stay_apart_whatever_their_names():
+    forests = (11, "Forest", "#00ff00"), (12, "Forest", "#008800")
+    merged, lookups = merge_classes([table(*forests)])
+    assert [(entry.code, entry.name) for entry in merged] == [(11, "Forest"), (12, "Forest")]
+    assert lookups[0].tolist() == [0, 1, -1]
+    # Of one legend a tile may show less than another, and a single forest elsewhere may be either.
+    drawn = table((1, "Forest", "#00aa00"), made=True)
+    merged, lookups = merge_classes([table(forests[1]), table(*forests), table((13, "Forest", "#000000")), drawn])
+    assert [entry.code for entry in merged] == [1, 11, 12, 13]
+    assert [lookup.tolist() for lookup in lookups] == [[2, -1], [1, 2, -1], [3, -1], [0, -1]]
+
+
 def test_one_code_with_two_names_is_refused():
     with pytest.raises(EngineError, match=r'Code 1 is "water" .* and "wood" in b'):
         merge_classes([table((1, "water", "#000001")), table((1, "wood", "#000002"), source="b")])

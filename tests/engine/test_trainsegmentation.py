@@ -101,6 +101,14 @@ def test_every_labelled_pixel_counts_once(request_):
     assert sum(read_header(request_.model).training["label_pixels"].values()) == 200 * 260
 
 
+def test_codes_with_one_name_in_the_legend_stay_classes_with_figures_of_their_own(request_):
+    styles = tuple(StyledClass(str(code), "wood" if code < 3 else f"c{code}", f"#00000{code}") for code in (1, 2, 3, 4))
+    train(dataclasses.replace(request_, styles=styles, epochs=1))
+    header = read_header(request_.model)
+    assert [(item.code, item.name) for item in header.classes] == [(1, "wood"), (2, "wood"), (3, "c3"), (4, "c4")]
+    assert set(header.training["label_pixels"]) == set(header.scores["iou"]) == {"wood (1)", "wood (2)", "c3", "c4"}
+
+
 @pytest.mark.parametrize("fusion", [2, 3])
 def test_other_fusers_train_too(request_, fusion):
     train(dataclasses.replace(request_, fusion=fusion, head=2, epochs=1))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from ...protocol.choices import EXTRACTION, FUSION, HEAD
+from ...protocol.classes import LandCoverClass
 from ...protocol.codec import to_plain
 from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
@@ -229,7 +231,7 @@ def _header(
             "validation": request.validation,
             "scaling_tried": tried,
             "finetune": {} if tuned is None else to_plain(tuned),
-            "label_pixels": {item.name: int(n) for item, n in zip(ground.classes, ground.class_pixels, strict=True)},
+            "label_pixels": dict(zip(_keys(ground.classes), ground.class_pixels.tolist(), strict=True)),
         },
         scores=_scores(ground, result),
         versions=_versions(),
@@ -259,15 +261,20 @@ def _scores(ground: Ground, result: FitResult) -> dict[str, object]:
     if result.matrix is None or not result.matrix.sum():
         return {}
     scores = score(result.matrix)
-    names = [item.name for item in ground.classes]
     return {
         "split": "spatial blocks held back from training",
         "miou": scores.miou,
         "macro_f1": scores.macro_f1,
         "overall_accuracy": scores.overall_accuracy,
-        "iou": dict(zip(names, scores.iou, strict=True)),
+        "iou": dict(zip(_keys(ground.classes), scores.iou, strict=True)),
         "pixels": int(result.matrix.sum()),
     }
+
+
+def _keys(classes: Sequence[LandCoverClass]) -> list[str]:
+    """The classes' names, with the code where several have the same."""
+    names = [item.name for item in classes]
+    return [f"{item.name} ({item.code})" if names.count(item.name) > 1 else item.name for item in classes]
 
 
 def _written(request: TrainSegmentationRequest) -> dict[str, str]:

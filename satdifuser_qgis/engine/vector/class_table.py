@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -104,16 +105,19 @@ def text_table(
 def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, ...], tuple[Indices, ...]]:
     """One table for all sources, and for each source the merged index of each of its classes.
 
-    The same name is one class, and so is the same code where the codes are the sources' own. A lookup has one
-    more item than the source has classes, -1, so that ``lookup[index]`` keeps -1 (unlabelled) as it is. Raises
-    EngineError("bad_input") where one code has two names.
+    The same name is one class, and so is the same code where the codes are the sources' own. Classes of one source
+    stay apart, and a name that one source gives to several of them says nothing about those of other sources. A
+    lookup has one more item than the source has classes, -1, so that ``lookup[index]`` keeps -1 (unlabelled) as it
+    is. Raises EngineError("bad_input") where one code has two names.
     """
+    names = [Counter(text_key(entry.name) for entry in table.classes) for table in tables]
+    shared = {name for counts in names for name, count in counts.items() if count > 1}
     merged: list[LandCoverClass] = []
     places: dict[int, list[int]] = {}
     # Sources whose codes mean something come first: made-up codes give way to them.
     order = sorted(range(len(tables)), key=lambda number: tables[number].made_codes)
     for number in order:
-        places[number] = [_place(merged, entry, tables, number) for entry in tables[number].classes]
+        places[number] = [_place(merged, entry, tables[number], shared) for entry in tables[number].classes]
     # Without a style every table ascends by code, and so shall the whole, whichever classes came first.
     ascending = all(list(codes) == sorted(codes) for codes in ([c.code for c in table.classes] for table in tables))
     final = sorted(range(len(merged)), key=lambda index: merged[index].code) if ascending else range(len(merged))
@@ -124,19 +128,22 @@ def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, .
     return tuple(merged[index] for index in final), lookups
 
 
-def _place(merged: list[LandCoverClass], entry: LandCoverClass, tables: Sequence[ClassTable], number: int) -> int:
-    """The index of ``entry`` in ``merged``, where it is added if it is new."""
-    own = len(tables[number].classes) > 0 and not tables[number].made_codes
+def _place(merged: list[LandCoverClass], entry: LandCoverClass, table: ClassTable, shared: Collection[str]) -> int:
+    """The index of an ``entry`` of ``table`` in ``merged``, where it is added if it is new.
+
+    ``shared`` are the names that do not tell a class.
+    """
+    name = text_key(entry.name)
     for index, known in enumerate(merged):
-        if _named(entry) and text_key(known.name) == text_key(entry.name):
+        if _named(entry) and name not in shared and text_key(known.name) == name:
             return index
     for index, known in enumerate(merged):
-        if own and known.code == entry.code:
+        if not table.made_codes and known.code == entry.code:
             if _named(known) and _named(entry) and known.name.casefold() != entry.name.casefold():
                 raise EngineError(
                     "bad_input",
                     f'Code {entry.code} is "{known.name}" in one source of labels and "{entry.name}" in '
-                    f"{tables[number].source}.",
+                    f"{table.source}.",
                     "Give the classes the same codes in all sources, or train on one of them.",
                 )
             merged[index] = known if _named(known) else replace(known, name=entry.name)
