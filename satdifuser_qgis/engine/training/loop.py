@@ -74,10 +74,16 @@ def fit(
 
     to_beat: a mean IoU; where no look is better, the state from before is loaded back and the best step is 0.
     Samples without a training pixel only validate. Where the loss stops being a number, it ends if there is a state
-    from before, and raises EngineError("bad_input") otherwise.
+    from before, and raises EngineError("bad_input") otherwise; "too_few_labels" where all samples only validate.
     """
     torch.manual_seed(settings.seed)
     training = [sample for sample in samples if bool((sample.target != UNLABELLED).any())]
+    if not training:
+        raise EngineError(
+            "too_few_labels",
+            f"None of the {len(samples)} labelled tiles has a labelled pixel outside of the ground that is held back.",
+            "Label more ground, or hold less of it back (VALIDATION).",
+        )
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
     weights, module = class_weights(training, classes).to(learner.device), learner.module.train()
     average = AveragedModel(module, avg_fn=_follow)

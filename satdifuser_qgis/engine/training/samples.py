@@ -211,8 +211,25 @@ def _targets(
     target, held_back = np.where(block < 0, labels, UNLABELLED), np.where(block < 0, UNLABELLED, labels)
     held_back[: tile.fresh[0]] = UNLABELLED
     held_back[:, : tile.fresh[1]] = UNLABELLED
-    # Nearest neighbour at the centres of the network's pixels.
-    nearest = ((np.arange(tile_px) + 0.5) * image.side / tile_px).astype(int)
-    pick = np.ix_(nearest, nearest)
-    tensors = [torch.from_numpy(part[pick].astype(np.int64)) for part in (target, held_back, block)]
+    sources = _sources((target != UNLABELLED) | (held_back != UNLABELLED), tile_px)
+    tensors = [torch.from_numpy(part.ravel()[sources].astype(np.int64)) for part in (target, held_back, block)]
     return tensors[0], tensors[1], tensors[2]
+
+
+def _sources(known: NDArray[np.bool_], tile_px: int) -> NDArray[np.intp]:
+    """(tile_px, tile_px) which of a tile's (side, side) pixels, counted by rows, each pixel of the network stands for.
+
+    The nearest to its centre; where nothing is known of that, the first known one of those that it covers, so that
+    points and lines of images finer than the model's are not lost.
+    """
+    side = len(known)
+    nearest = ((np.arange(tile_px) + 0.5) * side / tile_px).astype(int)
+    sources = (nearest[:, None] * side + nearest).ravel()
+    if side > tile_px:
+        # By centres, as above: the nearest pixel is one of those that are covered.
+        over = (2 * np.arange(side) + 1) * tile_px // (2 * side)
+        lost = ~known.ravel()[sources].reshape(tile_px, tile_px)
+        pixels = np.flatnonzero(known & lost[np.ix_(over, over)])
+        covering, first = np.unique(over[pixels // side] * tile_px + over[pixels % side], return_index=True)
+        sources[covering] = pixels[first]
+    return sources.reshape(tile_px, tile_px)
