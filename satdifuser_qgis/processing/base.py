@@ -219,8 +219,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def _dress_in_project(self, name: str, look: Optional[Look], context: QgsProcessingContext) -> None:
         path = self._given[name]
         details = context.layerToLoadOnCompletionDetails(path)
-        if name in self._layer_names:
+        # A name that the caller chose stays; without force QGIS takes the file's name where the file is to stay.
+        if name in self._layer_names and details.name == self.parameterDefinition(name).description():
             details.name = self._layer_names[name]
+            details.forceName = True
         if look is not None:
             _LIVING[path] = LookInProject(look)
             details.setPostProcessor(_LIVING[path])

@@ -178,25 +178,38 @@ def test_the_style_of_the_map_before_does_not_dress_the_new_one(segment, engine,
     assert "The model was removed." in segment.feedback.textLog()
 
 
-def load(segment, parameters):
+def load(segment, parameters, name=""):
     """How the map will be loaded, after a run as the Toolbox starts it."""
     from qgis.core import QgsApplication, QgsProcessingFeedback, QgsProcessingOutputLayerDefinition
 
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(segment.identifier)
     output = QgsProcessingOutputLayerDefinition(parameters["OUTPUT"], QgsProject.instance())
+    output.destinationName = name
     _, fine = algorithm.run({**parameters, "OUTPUT": output}, segment.context, QgsProcessingFeedback())
     assert fine
     return segment.context.layerToLoadOnCompletionDetails(parameters["OUTPUT"])
 
 
 def test_layers_in_the_project_are_named_after_the_image(segment, engine, chosen):
+    """QGIS prefers the names of files, but for those in the folder of temporary ones, where this map lies."""
+    details = load(segment, chosen)
+    layer = QgsRasterLayer("/where/files/stay/map.tif", "map")
+    assert not layer.isTemporary()
+    details.setOutputLayerName(layer)
+    assert layer.name() == "image – land cover"
+
+
+def test_layers_in_the_project_are_dressed(segment, engine, chosen):
     from qgis.core import QgsProcessingFeedback
 
     details = load(segment, chosen)
-    assert details.name == "image – land cover"
-    layer = QgsRasterLayer(chosen["OUTPUT"], details.name)
+    layer = QgsRasterLayer(chosen["OUTPUT"], "map")
     details.postProcessor().postProcessLayer(layer, segment.context, QgsProcessingFeedback())
     assert [c.label for c in layer.renderer().classes()] == ["water", "wood", "field"]
+
+
+def test_a_name_that_the_caller_chose_stays(segment, engine, chosen):
+    assert load(segment, chosen, name="my fields").name == "my fields"
 
 
 def test_a_model_graph_may_hold_it(segment, engine, chosen, tmp_path):
