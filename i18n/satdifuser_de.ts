@@ -656,6 +656,10 @@
    <translation>{name}: {path} ist im Projekt als „{layer}“ geöffnet. Zuerst diesen Layer entfernen, oder eine andere Datei wählen.</translation>
   </message>
   <message>
+   <source>{name}: the style of {path} would be that of {other} too, since both lie in one folder under one name. Choose another name, or for polygons a GeoPackage.</source>
+   <translation>{name}: der Stil von {path} wäre auch der von {other}, da beide unter einem Namen in einem Ordner liegen. Einen anderen Namen wählen, oder für Polygone ein GeoPackage.</translation>
+  </message>
+  <message>
    <source>There is no parameter "{name}". The parameters are {names}.</source>
    <translation>Es gibt keinen Parameter „{name}“. Die Parameter sind {names}.</translation>
   </message>

@@ -29,7 +29,7 @@ from .. import compat
 from ..protocol.errors import EngineError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
-from ..styling.looks import Look, LookInProject
+from ..styling.looks import Look, LookInProject, holds_its_style
 from . import about
 from .images import Image, open_image
 from .sources import Sources
@@ -209,7 +209,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                     feedback.pushWarning(
                         translate("SatDiFuser", "The style was not saved: {problem}").format(problem=problem)
                     )
-            elif isinstance(destinations.get(name), LAYERS):
+            elif isinstance(destinations.get(name), LAYERS) and not holds_its_style(path):
                 # That of the file that was here before speaks of other classes.
                 compat.remove_style_beside(path)
             if name in self._given and context.willLoadLayerOnCompletion(self._given[name]):

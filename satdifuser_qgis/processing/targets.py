@@ -1,7 +1,8 @@
-"""Refusal of output files, before any computing: open in the project, an input, a container with other tables."""
+"""Refusal of output files, before any computing: what lies there is open, an input, or would be lost or restyled."""
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
@@ -14,6 +15,13 @@ from ..protocol.geopackage import not_ours
 translate = QCoreApplication.translate
 
 CONTAINERS = (".gpkg", ".sqlite", ".gdb")
+# A picture of a map is often kept beside it, and seldom opened as a layer.
+PICTURES = frozenset({".png", ".jpg", ".jpeg"})
+# Files that QGIS opens with the style in the ``.qml`` of the same stem. GeoPackages hold their own.
+STYLED_BESIDE = PICTURES | {
+    ".tif", ".tiff", ".vrt", ".img", ".jp2", ".ecw", ".sid", ".asc", ".nc",
+    ".shp", ".geojson", ".fgb", ".gml", ".kml", ".tab",
+}  # fmt: skip
 
 
 def check_targets(
@@ -43,6 +51,7 @@ def check_targets(
         _check_project(name, path, project)
         _check_container(name, path)
         _check_folder(name, path)
+        _check_style(name, path, (*targets.values(), *(file for files in inputs.values() for file in files)))
 
 
 def _check_ending(name: str, path: str, allowed: Sequence[str]) -> None:
@@ -100,6 +109,29 @@ def _check_folder(name: str, path: str) -> None:
                 name=name, folder=folder
             )
         )
+
+
+def _check_style(name: str, path: str, known: Iterable[str]) -> None:
+    """Refuses a file whose style would be that of another file too: one that is ``known``, or lies in the folder."""
+    style = _style(path)
+    if not style:
+        return
+    neighbours = Path(path).parent.glob(f"{glob.escape(Path(path).stem)}.*")
+    for other in (*known, *(str(file) for file in neighbours if file.suffix.lower() not in PICTURES)):
+        if _style(other) == style and _place(other) != _place(path):
+            raise ValueError(
+                translate(
+                    "SatDiFuser",
+                    "{name}: the style of {path} would be that of {other} too, since both lie in one folder under one "
+                    "name. Choose another name, or for polygons a GeoPackage.",
+                ).format(name=name, path=path, other=other)
+            )
+
+
+def _style(path: str) -> str:
+    """The file with the style of a data file, "" where there is none beside it."""
+    file = Path(path)
+    return _place(str(file.with_suffix(".qml"))) if file.suffix.lower() in STYLED_BESIDE else ""
 
 
 def other_tables(path: str) -> List[str]:

@@ -70,7 +70,7 @@ class ClassPolygons(Look):
         if not layer.isValid():
             return f"{path} cannot be opened"
         self.apply(layer)
-        if path.lower().endswith(".gpkg"):
+        if holds_its_style(path):
             return compat.save_style_in_database(layer, "land cover")
         return _save_beside(layer, path)
 
@@ -116,6 +116,11 @@ class LookInProject(QgsProcessingLayerPostProcessorInterface):
         if layer is not None and layer.isValid():
             self.look.apply(layer)
             layer.triggerRepaint()
+
+
+def holds_its_style(path: str) -> bool:
+    """True for GeoPackages; all other files have their style beside them."""
+    return path.lower().endswith(".gpkg")
 
 
 def _save_beside(layer: QgsMapLayer, path: str) -> str:

@@ -190,6 +190,15 @@ def load(segment, parameters, name=""):
     return segment.context.layerToLoadOnCompletionDetails(parameters["OUTPUT"])
 
 
+def test_a_style_of_the_user_stays_where_polygons_have_none(segment, engine, chosen, tmp_path, monkeypatch):
+    """A GeoPackage's own style lies inside."""
+    (tmp_path / "roads.shp").touch()
+    (tmp_path / "roads.qml").write_text("the user's")
+    monkeypatch.setattr(Segment, "looks", lambda self: {})
+    segment.run(POLYGONS=str(tmp_path / "roads.gpkg"), **chosen)
+    assert (tmp_path / "roads.qml").read_text() == "the user's"
+
+
 def test_layers_in_the_project_are_named_after_the_image(segment, engine, chosen):
     """QGIS prefers the names of files, but for those in the folder of temporary ones, where this map lies."""
     details = load(segment, chosen)

@@ -80,6 +80,36 @@ def test_one_file_for_two_outputs(segment, engine, chosen):
     assert "are the same file" in refused(segment, engine, ENTROPY=chosen["OUTPUT"], **chosen)
 
 
+@pytest.mark.parametrize("ending", [".geojson", ".shp", ".fgb"])
+def test_polygons_that_would_take_the_style_of_the_map(segment, engine, chosen, tmp_path, ending):
+    said = refused(segment, engine, POLYGONS=str(tmp_path / f"map{ending}"), **chosen)
+    assert f"the style of {chosen['OUTPUT']} would be that of {tmp_path / 'map'}{ending} too" in said
+
+
+def test_the_name_of_a_file_that_the_user_has_styled(segment, engine, chosen, tmp_path):
+    (tmp_path / "map.shp").touch()
+    (tmp_path / "map.qml").write_text("the user's")
+    assert "Choose another name" in refused(segment, engine, **chosen)
+    assert (tmp_path / "map.qml").read_text() == "the user's"
+
+
+def test_the_name_of_an_input_that_would_take_the_style(segment, engine, chosen, tmp_path):
+    picture = str(landscape.write_raster(tmp_path / "map.tif").rename(tmp_path / "map.jpg"))
+    assert "Choose another name" in refused(segment, engine, **{**chosen, "INPUT": picture})
+
+
+def test_a_map_of_the_last_run_is_replaced_with_polygons_and_a_picture_of_its_name_beside_it(
+    segment, engine, chosen, tmp_path
+):
+    (tmp_path / "map.png").touch()
+    for _ in range(2):
+        segment.run(POLYGONS=str(tmp_path / "map.gpkg"), **chosen)
+    assert len(engine.requests) == 2
+    # The layers are kept: a renderer does not outlive its layer.
+    raster, polygons = QgsRasterLayer(chosen["OUTPUT"], "r"), QgsVectorLayer(str(tmp_path / "map.gpkg"), "p", "ogr")
+    assert (raster.renderer().type(), polygons.renderer().type()) == ("paletted", "categorizedSymbol")
+
+
 @pytest.mark.parametrize(
     ("name", "ending"), [("OUTPUT", ".png"), ("OUTPUT", ""), ("PROBABILITIES", ".jp2"), ("POLYGONS", ".kml")]
 )
