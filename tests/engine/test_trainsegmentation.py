@@ -182,6 +182,15 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(request_, change, code, 
     assert not Path(request_.model).parent.exists()
 
 
+def test_another_image_without_the_bands_is_told_as_such(tmp_path, request_):
+    """There is no model yet, and BANDS are those of the first image alone."""
+    other = write_raster(tmp_path / "radar.tif", landscape()[0], names=("VV", "VH", "ratio"))
+    with pytest.raises(EngineError) as caught:
+        train(dataclasses.replace(request_, more_inputs=(other,)))
+    assert caught.value.message.startswith('The bands of "landscape" are "red", "green", "blue", but "radar" has no')
+    assert 'BANDS of "landscape" that every image has' in caught.value.remedy
+
+
 def test_labels_elsewhere_and_a_single_class_are_refused(tmp_path, request_):
     far = write_label_layer(tmp_path / "far.gpkg", [shapely.box(0, 0, 10, 10)] * 2, ["a", "b"])
     one = write_label_layer(tmp_path / "one.gpkg", [shapely.box(500_100, 5_198_600, 500_900, 5_199_400)], ["a"])

@@ -44,12 +44,13 @@ def natural_bands(bands: tuple[int, ...], names: tuple[str, ...], colours: tuple
 
 
 def match_bands(
-    raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...]
+    raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...], first: str = ""
 ) -> tuple[int, ...]:
     """The band for each wanted name; ``described`` are the names of ``bands``.
 
-    A name is met by the same text, else the same band code, else the same colour. Raises
-    EngineError("bad_input") where one is met by none: position is no answer where names disagree.
+    A name is met by the same text, else the same band code, else the same colour. The names are a model's, or those
+    of the ``first`` image of a training. Raises EngineError("bad_input") where one is met by none: position is no
+    answer where names disagree.
     """
     found: list[int] = []
     for name in wanted:
@@ -60,11 +61,12 @@ def match_bands(
                 break
         else:
             listed = ", ".join(f'{band} "{text}"' for band, text in zip(bands, described, strict=True))
+            whose, remedy = "The model was trained on the bands", "Choose BANDS yourself, in the order of the model's."
+            if first:
+                whose = f'The bands of "{first}" are'
+                remedy = f'Choose BANDS of "{first}" that every image has, name them alike, or leave "{raster}" out.'
             raise EngineError(
-                "bad_input",
-                f'The model was trained on the bands {_quoted(wanted)}, but "{raster}" has no band '
-                f'"{name}"; it has {listed}.',
-                "Choose BANDS yourself, in the order of the model's.",
+                "bad_input", f'{whose} {_quoted(wanted)}, but "{raster}" has no band "{name}"; it has {listed}.', remedy
             )
     return tuple(found)
 

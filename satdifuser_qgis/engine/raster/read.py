@@ -72,21 +72,26 @@ class Raster:
         self.dataset.close()
 
     def choose_bands(
-        self, wanted: tuple[int, ...] = (), names: tuple[str, ...] = (), positions: tuple[int, ...] = ()
+        self,
+        wanted: tuple[int, ...] = (),
+        names: tuple[str, ...] = (),
+        positions: tuple[int, ...] = (),
+        first: str = "",
     ) -> tuple[int, ...]:
         """The three bands to use as red, green and blue.
 
         ``wanted`` is the user's own choice and is only checked. ``names`` are a model's band names, with the
-        ``positions`` they had in its training data: bands are found by name, and taken by position only where
-        model or raster has no names. With neither, red, green and blue are looked for in the band
-        descriptions, then in the colour interpretation, then 1, 2, 3 are taken; fewer bands are repeated.
+        ``positions`` they had in its training data, or those of the ``first`` image of a training: bands are found
+        by name, and taken by position only where model or raster has no names. With neither, red, green and blue
+        are looked for in the band descriptions, then in the colour interpretation, then 1, 2, 3 are taken; fewer
+        bands are repeated.
         Raises EngineError: bad_request for bands that are not there, bad_input where names disagree.
         """
         if wanted:
             return self._checked(wanted)
         described = self.names_of(self._measured())
         if names and all(names) and any(described):
-            return match_bands(self.name, self._measured(), described, names)
+            return match_bands(self.name, self._measured(), described, names, first)
         if positions and max(positions) <= self.band_count:
             return self._checked(positions)
         return natural_bands(self._measured(), self.band_names, self._colours())

@@ -116,7 +116,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
 def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tuple[int, ...]]:
     first = rasters[0].choose_bands(request.bands)
     names = rasters[0].names_of(first)
-    return [first, *(raster.choose_bands((), names, first) for raster in rasters[1:])]
+    return [first, *(raster.choose_bands((), names, first, rasters[0].name) for raster in rasters[1:])]
 
 
 def _recipe(request: TrainSegmentationRequest, backbone: Backbone) -> Recipe:
