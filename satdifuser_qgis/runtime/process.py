@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Dict, Optional, cast
 
-from ..protocol import events
+from ..protocol import events, folders
 from ..protocol.errors import CODES, EngineError
 from .child import clean_environment, end_tree, start_options
 from .environment.failures import broken, explain
@@ -222,6 +222,8 @@ class _Worker:
 
 def _start(folder: RunFolder, engine: Engine) -> subprocess.Popen[bytes]:
     command = [str(engine.python), "-I", "-u", "-X", "utf8", str(engine.bootstrap), str(folder.request_file)]
+    # The worker runs in another folder, where a relative one would be another.
+    environment = {**clean_environment(os.environ), folders.HOME_VARIABLE: str(folders.home())}
     try:
         # no shell; the user's own engine runs a file of ours
         return subprocess.Popen(  # nosec B603
@@ -229,7 +231,7 @@ def _start(folder: RunFolder, engine: Engine) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder.path,
-            env=clean_environment(os.environ),
+            env=environment,
             **start_options(),
         )
     except FileNotFoundError as error:

@@ -49,6 +49,12 @@ def test_all_folders_move_together(monkeypatch, tmp_path):
     assert folders.home() == tmp_path / "data" / "satdifuser_qgis"
 
 
+def test_a_relative_home_is_one_of_the_current_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SATDIFUSER_HOME", "store")
+    assert folders.home() == tmp_path / "store"
+
+
 @pytest.mark.parametrize(("platform", "part"), [("win32", "satdifuser_qgis"), ("darwin", "Application Support")])
 def test_every_system_has_a_home(monkeypatch, platform, part):
     monkeypatch.delenv("SATDIFUSER_HOME", raising=False)

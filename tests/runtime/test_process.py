@@ -37,6 +37,15 @@ def test_result_comes_from_finished(request_for, feedback, fake, home):
     assert sorted(os.listdir(result.log.parent)) == ["request.json", "run.log"]
 
 
+def test_a_relative_home_is_the_same_folder_for_the_worker(request_for, feedback, fake, home, monkeypatch):
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("SATDIFUSER_HOME", "home")
+    result = run(
+        request_for(), feedback, fake('send("finished", outputs={}, values={"HOME": os.environ["SATDIFUSER_HOME"]})')
+    )
+    assert (result.values["HOME"], result.log.parent.parent) == (str(home), home / "runs")
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [
