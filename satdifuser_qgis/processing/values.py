@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Iterable, List, Optional, Tuple
 
 from qgis.core import QgsRectangle
 from qgis.PyQt.QtCore import QCoreApplication
@@ -18,15 +18,21 @@ Extent = Tuple[float, float, float, float]
 BANDS_WANTED = 3
 
 
+def items_of(value: Any) -> List[Any]:
+    """What a list parameter holds: a list, a text with semicolons as on a command line, or one item alone."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if isinstance(value, str):
+        return [item for item in value.split(";") if item]
+    return [] if value is None else [value]
+
+
 def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:
     """Whole numbers from a list, a single number or a text like "3, 2, 1"; nothing gives (). Raises ValueError.
 
     QGIS reads "3,2,1" of a command line as [0], so bands are never asked of `parameterAsInts`.
     """
-    if value is None:
-        return ()
-    items = value if isinstance(value, (list, tuple)) else [value]
-    words = [word for item in items for word in re.split(r"[\s,;]+", str(item)) if word]
+    words = [word for item in items_of(value) for word in re.split(r"[\s,;]+", str(item)) if word]
     numbers = []
     for word in words:
         if not re.fullmatch(r"[+-]?\d+", word):

@@ -126,6 +126,16 @@ def test_label_rasters_and_more_images_become_paths(train, engine, image, tmp_pa
     assert request.styles == ()
 
 
+def test_one_raster_needs_no_list(train, engine, image, tmp_path):
+    codes = str(landscape.write_raster(tmp_path / "codes.tif", bands=1, classes=True))
+    other = str(landscape.write_raster(tmp_path / "other.tif"))
+    for more, labels in ((QgsRasterLayer(other, "other"), QgsRasterLayer(codes, "codes")), (other, codes)):
+        request = request_of(
+            train, engine, INPUT=image, MORE_INPUTS=more, LABEL_RASTERS=labels, MODEL=str(tmp_path / "m.safetensors")
+        )
+        assert (request.more_inputs, request.label_rasters) == ((other,), (codes,))
+
+
 def test_the_style_beside_a_label_raster_counts(train, engine, image, tmp_path):
     codes = str(landscape.write_raster(tmp_path / "codes.tif", bands=1))
     ClassMap([LandCoverClass(2, "wood", "#00ff00"), LandCoverClass(1, "1", "#0000ff")]).save(codes)

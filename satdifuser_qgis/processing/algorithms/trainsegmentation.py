@@ -359,8 +359,7 @@ class TrainSegmentation(EngineAlgorithm):
         self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext
     ) -> Tuple[List[Image], Tuple[str, ...]]:
         """The rasters of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
-        value = parameters.get(name)
-        items = value if isinstance(value, (list, tuple)) else [item for item in str(value or "").split(";") if item]
+        items = values.items_of(parameters.get(name))
         images = [open_image(item, context) for item in items]
         paths = tuple(self.sources.raster(image, name, item) for image, item in zip(images, items))
         return [image for image in images if image is not None], paths
