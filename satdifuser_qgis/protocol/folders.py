@@ -5,6 +5,7 @@ All per-user folders move together with the environment variable SATDIFUSER_HOME
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import sys
@@ -18,6 +19,8 @@ from typing import Iterable, List, Optional
 HOME_VARIABLE = "SATDIFUSER_HOME"
 MODEL_SUFFIX = ".safetensors"
 PACKAGE = Path(__file__).resolve().parent.parent
+# Where a name in a path ends: the next name, or what follows paths in sentences.
+_ENDS = r"(?=$|[/\\\s\"',;:|)\]]|\.(?:\s|$))"
 
 
 def home() -> Path:
@@ -97,14 +100,24 @@ def plugin_version() -> str:
 def without_user(text: str) -> str:
     """The text with the user's folder as ``~``: names of people do not belong into a report.
 
-    Windows writes it in any case, libraries with slashes, and ``repr`` with doubled backslashes.
+    A folder elsewhere that has the user's name, such as ``/media/anna``, becomes ``/media/USER``. Windows writes
+    both in any case, libraries with slashes, and ``repr`` with doubled backslashes.
     """
-    user = Path.home()
-    if user == user.parent:
-        return text
-    forms = (str(user), user.as_posix(), str(user).replace("\\", "\\\\"))
     case = re.IGNORECASE if sys.platform == "win32" else re.RegexFlag(0)
-    return re.sub("|".join(map(re.escape, forms)), "~", text, flags=case)
+    user = Path.home()
+    if user != user.parent:
+        forms = (str(user), user.as_posix(), str(user).replace("\\", "\\\\"))
+        text = re.sub("|".join(map(re.escape, forms)), "~", text, flags=case)
+    name = _user_name()
+    return re.sub(rf"(?<=[/\\]){re.escape(name)}{_ENDS}", "USER", text, flags=case) if name else text
+
+
+def _user_name() -> str:
+    """The name of the account, "" where the system does not know one (as in some containers)."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""
 
 
 def size(folder: Path) -> int:

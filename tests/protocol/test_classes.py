@@ -90,3 +90,26 @@ def test_names_of_users_are_left_out_however_windows_writes_them(monkeypatch):
     monkeypatch.setattr(folders.sys, "platform", "win32")
     for text in (r"c:\users\ann\x", "C:/Users/Ann/x", repr(r"C:\Users\Ann\x")):
         assert "ann" not in folders.without_user(text).lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Last error: /media/anna/x.tif", "Last error: /media/USER/x.tif"),
+        ("the folder /run/media/anna.", "the folder /run/media/USER."),
+        ('"D:\\anna\\x.tif" in /data/anna, /data/anna', '"D:\\USER\\x.tif" in /data/USER, /data/USER'),
+        ("/data/hanna/anna.tif, /data/anna-maria/annas, anna", "/data/hanna/anna.tif, /data/anna-maria/annas, anna"),
+    ],
+)
+def test_names_of_users_are_left_out_of_other_folders(monkeypatch, text, told):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "anna")
+    assert folders.without_user(text) == told
+
+
+def test_a_system_without_names_of_users_is_no_failure(monkeypatch):
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    assert folders.without_user("/media/anna/x.tif") == "/media/anna/x.tif"
