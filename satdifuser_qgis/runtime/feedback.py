@@ -11,6 +11,8 @@ TEXT_EVERY_S = 5.0
 FORECAST_AFTER_S = 5.0
 FORECAST_AFTER_SHARE = 0.02
 LOG_LINES_SHOWN = 2000
+# Below this, half an hour more or less matters.
+WHOLE_HOURS_FROM = 10
 
 
 class Feedback(Protocol):
@@ -104,4 +106,6 @@ def duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 90:
         return "about a minute" if minutes == 1 else f"about {minutes} minutes"
-    return f"about {round(seconds / 3600)} hours"
+    hours = seconds / 3600
+    halves = round(2 * hours) / 2 if hours < WHOLE_HOURS_FROM else round(hours)
+    return f"about {halves:g} hours"

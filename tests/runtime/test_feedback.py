@@ -49,7 +49,8 @@ def test_another_phase_starts_the_forecast_anew(clock, done, total, unit):
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "less than a minute"), (59, "less than a minute"), (61, "about a minute"), (200, "about 3 minutes"),
-     (5000, "about 83 minutes"), (7300, "about 2 hours")],
+     (5000, "about 83 minutes"), (91 * 60, "about 1.5 hours"), (7300, "about 2 hours"),
+     (149 * 60, "about 2.5 hours"), (9.9 * 3600, "about 10 hours"), (20.4 * 3600, "about 20 hours")],
 )  # fmt: skip
 def test_times_are_told_in_words(seconds, words):
     assert duration(seconds) == words
