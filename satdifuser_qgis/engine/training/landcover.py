@@ -117,6 +117,8 @@ def choose_scaling(
     if kind:
         return SCALING[kind], {}
     if not trial_rounds(ground, kind):
+        reason = "there is one image" if len(ground.images) == 1 else "no ground is held back to judge others by"
+        whole.reporter.log(f"Scaling: constants of the training data, since {reason}.")
         return "constant", {}
     tried = {}
     for name in ("constant", "percentile"):

@@ -1,0 +1,65 @@
+"""The ground that training sees: its classes, and what the log says before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from satdifuser_qgis.engine.backbones import load_backbone
+from satdifuser_qgis.engine.decoder import DecoderConfig
+from satdifuser_qgis.engine.features import Extractor, Recipe
+from satdifuser_qgis.engine.raster.grid import Window
+from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.reporter import Silent, Whole
+from satdifuser_qgis.engine.training.estimate import Costs
+from satdifuser_qgis.engine.training.landcover import choose_scaling, survey
+from satdifuser_qgis.engine.training.loop import FitSettings
+from satdifuser_qgis.engine.training.samples import LabelledImage
+from satdifuser_qgis.protocol.classes import LandCoverClass
+from tests.data import write_raster
+from tests.engine.tiny import pixel_backbone
+
+NATIONAL = tuple(LandCoverClass(100 + code, f"class {code}", f"#0000{code:02x}") for code in range(40))
+PRESENT = (3, 7, 12, 30, 39)
+
+
+class Notes(Silent):
+    """Keeps what the user would read."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str, level: str = "info") -> None:
+        self.lines.append(message)
+
+
+@pytest.fixture
+def image(tmp_path) -> Iterator[LabelledImage]:
+    """64 × 64 pixels with five of forty classes; one more lies where the image holds no data."""
+    codes = np.repeat(np.array(PRESENT, np.int16), 13)[:64, None].repeat(64, axis=1)
+    codes[:, 60:], codes[:4, :4] = -1, 20
+    values = np.full((3, 64, 64), 9, np.uint8)
+    values[:, :4, :4] = 0
+
+    def labels(window: Window):
+        padded = np.pad(codes, 64, constant_values=-1)
+        return padded[64 + window.row :, 64 + window.col :][: window.height, : window.width]
+
+    with open_raster(write_raster(tmp_path / "image.tif", values, nodata=0)) as raster:
+        yield LabelledImage(raster, (1, 2, 3), labels, raster.grid.whole, 16)
+
+
+@pytest.mark.parametrize(("images", "validation", "reason"), [(1, 0.2, "one image"), (2, 0.0, "no ground is held")])
+def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, images, validation, reason):
+    notes = Notes()
+    ground = survey([image] * images, NATIONAL, 16, validation, 0, Silent())
+    cpu = torch.device("cpu")
+    extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
+    config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 40)
+    costs, whole = Costs(1, 1), Whole(notes, 1)
+    kind, tried = choose_scaling(ground, 0, 0, extractor, config, FitSettings(1), False, costs, whole)
+    assert (kind, tried) == ("constant", {})
+    assert [line.startswith("Scaling: constants") and reason in line for line in notes.lines] == [True]
