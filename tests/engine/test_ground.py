@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,13 +53,38 @@ def image(tmp_path) -> Iterator[LabelledImage]:
         yield LabelledImage(raster, (1, 2, 3), labels, raster.grid.whole, 16)
 
 
+def test_a_class_without_a_labelled_pixel_is_no_class_of_the_model(image):
+    notes = Notes()
+    ground = survey([image], NATIONAL, 16, 0.2, 0, notes)
+    assert ground.classes == tuple(NATIONAL[code] for code in PRESENT)
+    whole = Window(0, 0, 64, 64)
+    before, after = image.labels(whole), ground.images[0].labels(whole)
+    assert (after == np.select([before == code for code in PRESENT], range(5), -1)).all()
+    # Of the first class, 16 pixels are taken by one without data.
+    assert ground.class_pixels.tolist() == [13 * 60 - 16, 13 * 60, 13 * 60, 13 * 60, 12 * 60]
+    assert len(ground.without_data) == len(ground.held_back_pixels) == 5
+    named = ", ".join(f'"class {code}"' for code in (0, 1, 2, 4, 5, 6, 8, 9, 10, 11))
+    assert notes.lines == [
+        f"35 classes have no labelled pixel with data on the images and are left out: {named} and 25 more."
+    ]
+
+
+def test_where_every_class_has_pixels_nothing_is_said_or_changed(image):
+    notes = Notes()
+    classes = NATIONAL[:5]
+    five = dataclasses.replace(image, labels=survey([image], NATIONAL, 16, 0, 0, Silent()).images[0].labels)
+    ground = survey([five], classes, 16, 0.2, 0, notes)
+    assert (ground.classes, ground.images) == (classes, [five])
+    assert not notes.lines
+
+
 @pytest.mark.parametrize(("images", "validation", "reason"), [(1, 0.2, "one image"), (2, 0.0, "no ground is held")])
 def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, images, validation, reason):
     notes = Notes()
     ground = survey([image] * images, NATIONAL, 16, validation, 0, Silent())
     cpu = torch.device("cpu")
     extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
-    config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 40)
+    config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 5)
     costs, whole = Costs(1, 1), Whole(notes, 1)
     kind, tried = choose_scaling(ground, 0, 0, extractor, config, FitSettings(1), False, costs, whole)
     assert (kind, tried) == ("constant", {})

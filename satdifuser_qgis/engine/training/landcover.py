@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor
+from ..raster.grid import Window
 from ..raster.normalise import Scaling, measure
 from ..reporter import Reporter, Whole
 from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged
@@ -22,6 +23,7 @@ from .learners import OnFeatures
 from .loop import BATCH, FitResult, FitSettings, fit, new_decoder
 from .samples import (
     FEATURE_BUDGET,
+    UNLABELLED,
     LabelledImage,
     LabelledTile,
     Sample,
@@ -37,6 +39,8 @@ AUTOMATIC_EPOCHS = 36
 STEPS = (300, 1000)
 # A trial of one scaling: a share of the tiles and of the steps.
 TRIAL_TILES, TRIAL_STEPS = 96, 120
+# Classes that one line of the log names.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -79,14 +83,20 @@ def survey(
 ) -> Ground:
     """Finds the labelled tiles and divides the ground into training and validation blocks.
 
-    Raises EngineError("too_few_labels") where fewer than two classes have a labelled, valid pixel.
+    Classes without a labelled, valid pixel are none of the ground's: nothing can be learnt of them. Raises
+    EngineError("too_few_labels") where fewer than two classes are left.
     """
     # Labels are read once, by small squares; how many tiles there are says how many squares make one of about
     # thirty blocks.
     square_px = max(8, images[0].side // 4)
     squares = lattices([image.raster.grid for image in images], square_px)
     tiles, without_data = find_tiles(images, squares, len(classes), tile_px, reporter)
-    _check_labels(tiles, classes)
+    present = _present(tiles, classes)
+    if len(present) < len(classes):
+        _tell_left_out([item for index, item in enumerate(classes) if index not in present], reporter)
+        images = _renumbered(images, present, len(classes))
+        tiles = [replace(tile, counts={b: pixels[present] for b, pixels in tile.counts.items()}) for tile in tiles]
+        classes, without_data = tuple(classes[index] for index in present), without_data[present]
     merge = max(1, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS)) / square_px))
     tiles = [replace(tile, counts=merged(tile.counts, merge)) for tile in tiles]
     counts: dict[BlockId, NDArray[np.int64]] = {}
@@ -96,6 +106,28 @@ def survey(
     held_back = choose_validation(counts, validation, seed)
     larger = [replace(lattice, merge=merge) for lattice in squares]
     return Ground(images, larger, tiles, held_back, square_px * merge, classes, tile_px, without_data)
+
+
+def _renumbered(images: Sequence[LabelledImage], present: NDArray[np.intp], classes: int) -> list[LabelledImage]:
+    """The images with labels that count the classes that are ``present``; others of the ``classes`` do not occur."""
+    # The last item keeps -1.
+    lookup = np.full(classes + 1, UNLABELLED, np.int16)
+    lookup[present] = np.arange(len(present))
+
+    def renumbered(labels: Callable[[Window], NDArray[np.int16]]) -> Callable[[Window], NDArray[np.int16]]:
+        return lambda window: lookup[labels(window)]
+
+    return [replace(image, labels=renumbered(image.labels)) for image in images]
+
+
+def _tell_left_out(absent: Sequence[LandCoverClass], reporter: Reporter) -> None:
+    listed = ", ".join(f'"{item.name}"' for item in absent[:MOST_NAMED])
+    more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+    one = len(absent) == 1
+    reporter.log(
+        f"{len(absent)} {'class has' if one else 'classes have'} no labelled pixel with data on the images and "
+        f"{'is' if one else 'are'} left out: {listed}{more}."
+    )
 
 
 def choose_scaling(
@@ -198,18 +230,20 @@ def train(
     return learner.module, fit(learner, samples, len(ground.classes), settings, reporter, "Training")
 
 
-def _check_labels(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -> None:
-    pixels = np.sum([tile.class_pixels for tile in tiles], axis=0) if tiles else np.zeros(len(classes))
-    present = [item.name for item, count in zip(classes, pixels, strict=True) if count]
-    if not present:
+def _present(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -> NDArray[np.intp]:
+    """The indices of the classes that have a labelled, valid pixel."""
+    present = np.flatnonzero(np.sum([tile.class_pixels for tile in tiles], axis=0)) if tiles else np.empty(0, np.intp)
+    if not len(present):
         raise EngineError(
             "no_overlap",
             "No label lies on a valid pixel of the rasters.",
             "Check that labels and rasters show the same ground, and their coordinate reference systems.",
         )
     if len(present) < 2:
+        only = classes[present[0]].name
         raise EngineError(
             "too_few_labels",
-            f'Only the class "{present[0]}" has labelled pixels on the rasters; at least two classes are needed.',
+            f'Only the class "{only}" has labelled pixels on the rasters; at least two classes are needed.',
             "Label some ground of another class.",
         )
+    return present
