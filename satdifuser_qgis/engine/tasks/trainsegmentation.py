@@ -88,7 +88,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         scaling, tried = choose_scaling(
             ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, costs, whole
         )
-        scalings = measure_scalings(images, scaling, request.divisor)
+        scalings = measure_scalings(images, scaling, request.divisor, reporter)
         part = whole.part(costs.seconds(len(ground.tiles), 0))
         samples = samples_of(ground, extractor, scalings, part, "Computing features")
         part = whole.part(costs.seconds(0, settings.steps))

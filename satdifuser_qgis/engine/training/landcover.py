@@ -154,7 +154,7 @@ def choose_scaling(
         return "constant", {}
     tried = {}
     for name in ("constant", "percentile"):
-        scalings = measure_scalings(ground.images, name, divisor)
+        scalings = measure_scalings(ground.images, name, divisor, whole.reporter)
         part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
         message = f"Trying scaling by {name}"
         samples = samples_of(part, extractor, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
@@ -181,12 +181,13 @@ def expected_seconds(ground: Ground, kind: int, settings: FitSettings, costs: Co
     return trial_rounds(ground, kind) * trial + costs.seconds(len(ground.tiles), settings.steps)
 
 
-def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float) -> list[Scaling]:
+def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float, reporter: Reporter) -> list[Scaling]:
     """One scaling an image: its own percentiles, or one measured on all images together."""
     sources = [(image.raster, image.bands) for image in images]
-    if kind == "percentile":
-        return [measure(kind, [source]) for source in sources]
-    return [measure(kind, sources, divisor=divisor)] * len(images)
+    with reporter.phase("Measuring the values of the images"):
+        if kind == "percentile":
+            return [measure(kind, [source]) for source in sources]
+        return [measure(kind, sources, divisor=divisor)] * len(images)
 
 
 def samples_of(
