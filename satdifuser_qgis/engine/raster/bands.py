@@ -71,6 +71,20 @@ def match_bands(
     return tuple(found)
 
 
+def position_note(raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """A sentence for the log where bands with the names ``wanted`` had to be taken by position, else "".
+
+    ``described`` are the names of all bands of the raster.
+    """
+    if any(described) or not any(wanted):
+        return ""
+    taken = ", ".join(str(band) for band in bands)
+    return (
+        f'"{raster}" names none of its bands: {taken} are taken by position for the model\'s {_quoted(wanted)}. Choose '
+        "BANDS yourself where this is not their order."
+    )
+
+
 def _code(name: str) -> str:
     """ "b4" for "B04", "B4", "Band 4 (B04)" or "SR_B4", "b8a" for "B8A", "" for names without such a code."""
     found = re.search(r"(?:^|[^a-z0-9])b0*([1-9][0-9]?a?)(?![a-z0-9])", name.lower())
