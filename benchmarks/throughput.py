@@ -179,7 +179,7 @@ def read_arguments(texts: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sizes", type=read_sizes, default=[2048, 8192], help="sides of images (default 2048,8192)")
     parser.add_argument("--backbone", default=EMBEDDED, help="a pixel-space folder in place of the embedded backbone")
     parser.add_argument("--latent", default="", help="a latent folder in place of the random one")
-    parser.add_argument("--rows", type=int, default=3, help="rows of eight tiles in the sample (default 3)")
+    parser.add_argument("--rows", type=int, default=2, help="rows of eight tiles in the sample (default 2)")
     parser.add_argument("--device", choices=DEVICE[1:], default="cpu", help="default cpu")
     parser.add_argument("--threads", type=int, default=0, help="default 0: one a physical core")
     return parser.parse_args(texts)
