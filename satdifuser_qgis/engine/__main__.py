@@ -1,6 +1,7 @@
 """The engine on the command line, without QGIS: ``python -m satdifuser_qgis.engine``.
 
 run REQUEST.json             does what a request file asks; the result is one JSON object on stdout
+    --scheduler ADDRESS      a map is computed by the workers of this Dask scheduler (docs/cluster.md)
 devices                      what the engine can compute on, as JSON
 compare-reference FOLDER     our arithmetic against golden vectors, as JSON
 
@@ -73,9 +74,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Does what the request file says."""
     with _answer() as answer:
         reporter = ConsoleReporter(sys.stderr, arguments.verbose)
-        result = execute(read_request(arguments.request), reporter, Outputs(uuid.uuid4().hex[:8]))
+        request = read_request(arguments.request)
+        result = execute(request, reporter, Outputs(uuid.uuid4().hex[:8]), **_options(request, arguments))
         _write(answer, {"outputs": result.outputs, "values": result.values})
     return 0
+
+
+def _options(request: Any, arguments: argparse.Namespace) -> dict[str, str]:
+    """Raises EngineError("bad_request") where a cluster cannot do the task."""
+    if not arguments.scheduler:
+        return {}
+    if request.TASK != "segment":
+        raise EngineError(
+            "bad_request",
+            f'Only maps ("segment") are computed on a cluster, but the request\'s task is "{request.TASK}".',
+            "Leave out --scheduler.",
+        )
+    return {"scheduler": arguments.scheduler}
 
 
 def devices(arguments: argparse.Namespace) -> int:
@@ -129,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run_command = commands.add_parser("run", help="do what a request file asks")
     run_command.add_argument("request", type=Path, help="JSON file with protocol, task and request")
+    run_command.add_argument("--scheduler", metavar="ADDRESS", default="", help="Dask scheduler whose workers compute")
     run_command.set_defaults(function=run)
     devices_command = commands.add_parser("devices", help="show what there is to compute on")
     devices_command.set_defaults(function=devices)

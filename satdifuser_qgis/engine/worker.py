@@ -89,13 +89,16 @@ def read_request(path: Path) -> Any:
         ) from error
 
 
-def execute(request: Any, reporter: Reporter, outputs: Outputs) -> Result:
-    """Runs the task and gives its outputs their final names; after a failure nothing is left of them."""
+def execute(request: Any, reporter: Reporter, outputs: Outputs, **options: Any) -> Result:
+    """Runs the task and gives its outputs their final names; after a failure nothing is left of them.
+
+    ``options`` are what only the command line asks of a task.
+    """
     check_targets(request)
     set_threads(getattr(request, "threads", 0))
     with outputs:
         task = importlib.import_module(f"{__package__}.tasks.{request.TASK}")
-        result: Result = task.run(request, reporter, outputs)
+        result: Result = task.run(request, reporter, outputs, **options)
         reporter.check()
         # what cannot be told (NaN) is a fault of the task, and must not leave outputs behind
         events.encode("finished", outputs.run_id, outputs=result.outputs, values=result.values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple, Type
+
 CODES = (
     "bad_request",
     "bad_input",
@@ -35,3 +37,7 @@ class EngineError(Exception):
         self.message = message
         self.remedy = remedy
         self.detail = detail
+
+    def __reduce__(self) -> Tuple[Type[EngineError], Tuple[str, str, str, str]]:
+        """Travels between processes whole; exceptions are made anew from their text alone else."""
+        return EngineError, (self.code, self.message, self.remedy, self.detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +52,10 @@ class MapPlan:
         first, end = self.window.col, self.window.col + self.window.width
         cuts = [first, *range((first // width + 1) * width, end, width), end]
         return [Window(self.window.row, left, self.window.height, right - left) for left, right in pairwise(cuts)]
+
+    def cut(self, window: Window) -> MapPlan:
+        """The plan of strips of a block that follow one another: the same strips, and the same to the bit."""
+        return replace(self, window=window, grid=self.grid.touching(window))
 
 
 @dataclass(frozen=True)

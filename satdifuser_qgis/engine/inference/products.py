@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.classes import LandCoverClass, nodata_for
-from .mapping import Strip
+from ..raster.grid import Window
+from ..raster.read import Raster
+from ..reporter import Reporter
+from .ahead import ahead
+from .landcover_model import LandCoverModel
+from .mapping import MapPlan, Strip, map_strips
 
 # In the rasters of shares, entropy and confidence.
 NO_SHARE = -1.0
@@ -40,9 +46,29 @@ class ProductMaker:
             made[name] = np.where(strip.valid, made[name], NO_SHARE).astype(np.float32)
         return made
 
+    @property
+    def pixel_bytes(self) -> int:
+        """What the arrays take for each pixel."""
+        shares = sum(len(self.codes) if name == "probabilities" else 1 for name in self.wanted)
+        return np.dtype(self.dtype).itemsize + np.dtype(np.float32).itemsize * shares
+
     def any_valid(self, products: Products) -> bool:
         """Whether some pixel has a class."""
         return bool((products["classes"] != self.nodata).any())
+
+
+def map_products(
+    model: LandCoverModel,
+    plan: MapPlan,
+    raster: Raster,
+    make: ProductMaker,
+    reporter: Reporter,
+    is_finished: Callable[[Window], bool] = lambda window: False,
+) -> Generator[tuple[Window, Products], None, None]:
+    """The arrays of the strips of `map_strips`; the network works on while they are made and used."""
+    with closing(ahead(map_strips(plan, model, raster, reporter, is_finished))) as strips:
+        for strip in strips:
+            yield strip.window, make(strip)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -18,12 +20,12 @@ from ...protocol.codec import to_plain
 from ...protocol.errors import EngineError
 from ...protocol.folders import plugin_version
 from ...protocol.segment import SegmentRequest
-from ..inference.ahead import ahead
+from ..inference.cluster import Cluster
 from ..inference.device import choose_device, device_title
 from ..inference.finished import Finished
 from ..inference.landcover_model import LandCoverModel
-from ..inference.mapping import MapPlan, map_strips
-from ..inference.products import NO_SHARE, ProductMaker, Products
+from ..inference.mapping import MapPlan
+from ..inference.products import NO_SHARE, ProductMaker, Products, map_products
 from ..inference.room import check_room
 from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
@@ -38,13 +40,21 @@ from ..result import Result
 from ..vector.coverage import CoverageSettings, write_coverage
 
 AUTOMATIC_BATCH = 8
+# Gives the arrays of all strips but the finished ones, those of a block of columns from top to bottom.
+Compute = Callable[
+    [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
+    Generator[tuple[Window, Products], None, None],
+]
 
 
-def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result:
-    """Maps one raster. Raises EngineError bad_request, bad_input, bad_model, no_overlap, device."""
+def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler: str = "") -> Result:
+    """Maps one raster, on the workers of the Dask scheduler at an address where one is given.
+
+    Raises EngineError bad_request, bad_input, bad_model, no_overlap, device; of a cluster engine_broken, crashed.
+    """
     device = choose_device(request.device)
     started = time.monotonic()
-    with open_raster(request.input) as raster:
+    with _cluster(scheduler) as cluster, open_raster(request.input) as raster:
         reporter.log("Loading the model and its backbone.")
         model_file = find_model(request.model)
         model = LandCoverModel.load(model_file, device)
@@ -54,7 +64,9 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
-            _map(plan, model, raster, writers, finished, reporter)
+            here = partial(map_products, model)
+            compute = partial(cluster.map_products, model_file, device) if cluster else here
+            _map(compute, plan, raster, writers, finished, reporter)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
         if request.polygons:
@@ -74,10 +86,15 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs) -> Result
     return Result({name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}, values)
 
 
+def _cluster(scheduler: str) -> contextlib.AbstractContextManager[Cluster | None]:
+    """None where this process computes."""
+    return Cluster(scheduler) if scheduler else contextlib.nullcontext()
+
+
 def _map(
-    plan: MapPlan, model: LandCoverModel, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
+    compute: Compute, plan: MapPlan, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
 ) -> None:
-    """Takes over what an earlier run has finished and computes the rest; the network works while we write."""
+    """Takes over what an earlier run has finished; the rest is computed while we write."""
     pixels, seams = 0, Seams(plan.grid)
 
     def write(window: Window, products: Products) -> None:
@@ -91,11 +108,10 @@ def _map(
     if pixels:
         share = pixels / (plan.window.height * plan.window.width)
         reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
-    with contextlib.closing(ahead(map_strips(plan, model, raster, reporter, finished.has))) as strips:
-        for strip in strips:
-            products = writers.make(strip)
-            write(strip.window, products)
-            finished.add(strip.window, products)
+    with contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as computed:
+        for window, products in computed:
+            write(window, products)
+            finished.add(window, products)
     ratio = seams.statistic
     if ratio is not None:
         reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
