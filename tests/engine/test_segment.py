@@ -20,6 +20,7 @@ from affine import Affine
 from satdifuser_qgis.engine.model_file import read_model, write_model
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.normalise import Scaling
+from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
@@ -293,6 +294,21 @@ def test_a_model_finds_its_backbone_beside_it_and_says_so_where_it_is_gone(reque
     finally:
         away.rename(world / "tiny")
     assert Path(request_.output).exists()
+
+
+def test_bands_taken_by_position_are_told(request_, tmp_path):
+    class Notes(Silent):
+        lines: list[str] = []  # noqa: RUF012 (one test's)
+
+        def log(self, message: str, level: str = "info") -> None:
+            self.lines.append(f"{level}: {message}")
+
+    header = read_model(request_.model)[0]
+    with open_raster(write_raster(tmp_path / "plain.tif", landscape()[0].astype(np.uint16))) as raster:
+        segment.make_plan(dataclasses.replace(request_, bands=(3, 2, 1)), header, raster, Notes())
+        assert not Notes.lines
+        segment.make_plan(request_, header, raster, Notes())
+    assert [line.startswith('warning: "plain" names none of its bands: 1, 2, 3') for line in Notes.lines] == [True]
 
 
 def test_an_extent_beside_the_raster_is_refused(request_):
