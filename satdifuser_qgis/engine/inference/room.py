@@ -1,4 +1,4 @@
-"""Whether the disks have room for a map and how long it would take, asked before hours of computing."""
+"""How long a map takes and whether the disks have room for it, asked before hours of computing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,27 @@ from .mapping import MapPlan
 WRITTEN = 10_000_000
 
 
-def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, model: LandCoverModel, raster: Raster) -> None:
+def expected_seconds(plan: MapPlan, model: LandCoverModel, raster: Raster, targets: int) -> float:
+    """Seconds for all tiles that may hold data and for writing so many targets.
+
+    Measured on a tile of zeros, after one to warm up.
+    """
+    held = plan.window.intersection(raster.filled.around())
+    grid = plan.grid.touching(held)
+    tile_s = 0.0
+    for _ in range(0 if held.empty else 2):
+        started = time.perf_counter()
+        model.logits(torch.zeros(1, 3, grid.tile_px, grid.tile_px), raster, [(0, 0)], grid.side)
+        tile_s = time.perf_counter() - started
+    pixels = plan.window.height * plan.window.width
+    return tile_s * len(grid.rows) * len(grid.columns) + pixels * targets / WRITTEN
+
+
+def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, seconds: float) -> None:
     """Raises EngineError("no_space") with sizes and time where a disk is too small for all that is to be written.
 
-    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included.
+    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included. ``seconds``: what
+    `expected_seconds` gives.
     """
     pixels = plan.window.height * plan.window.width
     needed: dict[int, int] = {}
@@ -38,7 +55,6 @@ def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, model: LandCoverMo
     for disk, folder in folders.items():
         free = shutil.disk_usage(folder).free
         if free < needed[disk]:
-            seconds = _seconds(plan, model, raster) + pixels * len(pixel_bytes) / WRITTEN
             size = f"{plan.window.width} × {plan.window.height} pixels"
             raise EngineError(
                 "no_space",
@@ -52,17 +68,6 @@ def _existing(folder: Path) -> Path:
     """The folder, or the nearest one around it that exists."""
     there = missing(folder)
     return there[-1].parent if there else folder
-
-
-def _seconds(plan: MapPlan, model: LandCoverModel, raster: Raster) -> float:
-    """What the network takes for all tiles that may hold data; measured on a tile of zeros, after one to warm up."""
-    held = plan.window.intersection(raster.filled.around())
-    grid = plan.grid.touching(held)
-    for _ in range(2):
-        started = time.perf_counter()
-        model.logits(torch.zeros(1, 3, grid.tile_px, grid.tile_px), raster, [(0, 0)], grid.side)
-        tile_s = time.perf_counter() - started
-    return 0.0 if held.empty else tile_s * len(grid.rows) * len(grid.columns)
 
 
 def _smaller(plan: MapPlan, raster: Raster) -> str:

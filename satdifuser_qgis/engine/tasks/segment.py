@@ -26,7 +26,7 @@ from ..inference.finished import Finished
 from ..inference.landcover_model import LandCoverModel
 from ..inference.mapping import MapPlan
 from ..inference.products import NO_SHARE, ProductMaker, Products, map_products
-from ..inference.room import check_room
+from ..inference.room import check_room, expected_seconds
 from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
@@ -36,7 +36,7 @@ from ..raster.grid import Window
 from ..raster.normalise import Scaling, check_range, measure
 from ..raster.read import Raster, open_raster
 from ..raster.write import BandWriter
-from ..reporter import Reporter
+from ..reporter import Reporter, in_words
 from ..result import Result
 from ..vector.coverage import CoverageSettings, write_coverage
 
@@ -60,8 +60,10 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         model_file = find_model(request.model)
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, reporter)
-        _tell(plan, model.header, raster, device_title(device), reporter)
-        check_room(_pixel_bytes(request, model.header), plan, model, raster)
+        pixel_bytes = _pixel_bytes(request, model.header)
+        expected = expected_seconds(plan, model, raster, len(pixel_bytes))
+        _tell(plan, model.header, raster, f"{in_words(expected)} on {device_title(device)}", reporter)
+        check_room(pixel_bytes, plan, raster, expected)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
@@ -173,13 +175,9 @@ def make_plan(request: SegmentRequest, header: ModelHeader, raster: Raster, repo
             "while mapping; the map keeps the raster's own pixels."
         )
     grid = tile_grid(raster.grid.height, raster.grid.width, side, header.tile_px, request.overlap)
-    return MapPlan(
-        window,
-        grid.touching(window),
-        bands,
-        scaling_for(header, raster, bands),
-        request.batch or AUTOMATIC_BATCH,
-    )
+    with reporter.phase("Measuring the values of the image"):
+        scaling = scaling_for(header, raster, bands)
+    return MapPlan(window, grid.touching(window), bands, scaling, request.batch or AUTOMATIC_BATCH)
 
 
 def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> Scaling:
@@ -201,11 +199,11 @@ def _nothing_to_map(raster: Raster) -> EngineError:
     )
 
 
-def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, device: str, reporter: Reporter) -> None:
+def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, reporter: Reporter) -> None:
     listed = raster.describe_bands(plan.bands)
     reporter.log(
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
-        f"{len(header.classes)} classes; {plan.tiles} tiles on {device}."
+        f"{len(header.classes)} classes; {plan.tiles} tiles, {duration}."
     )
 
 
