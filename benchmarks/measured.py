@@ -6,8 +6,10 @@ that it is started from, so a command started from a benchmark with libraries lo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -55,9 +57,13 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
 def main(report: str, command: Sequence[str]) -> None:
     """The process in between."""
     started = time.perf_counter()
-    process = subprocess.Popen(command)
-    threading.Thread(target=_end_with_parent, args=(process,), daemon=True).start()
-    _, status, usage = os.wait4(process.pid, 0)
+    # a session of its own, so that what it starts can be ended with it
+    process = subprocess.Popen(command, start_new_session=True)
+    threading.Thread(target=_end_with_parent, args=(process.pid,), daemon=True).start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        _end(process.pid)
     cost = {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
@@ -67,12 +73,17 @@ def main(report: str, command: Sequence[str]) -> None:
     Path(report).write_text(json.dumps(cost), encoding="utf-8")
 
 
-def _end_with_parent(process: subprocess.Popen[bytes]) -> None:
+def _end_with_parent(group: int) -> None:
     """A benchmark that is ended leaves nothing running."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(1)
-    process.kill()
+    _end(group)
+
+
+def _end(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def main(job: dict[str, Any]) -> None:
         signatures = session.spectral_signatures_catalog(bandset=bandset)
         fields = {"macroclass_field": "code", "class_field": "code"}
         names = {"macroclass_name_field": "name", "class_name_field": "name"}
-        signatures.import_vector(file_path=job["polygons"], **fields, **names)
+        # the forest learns from the pixels, so mean spectra of polygons would only take time
+        signatures.import_vector(file_path=job["polygons"], **fields, **names, calculate_signature=False)
         session.band_classification(
             input_bands=bandset,
             output_path=job["output"],
