@@ -21,6 +21,8 @@ DUBAI_AREA, KOREA_TILE = "dubai_t2_", "kr_202309_17.tif"
 PLACE, PLACE_CRS = Affine(1, 0, 500_000, 0, -1, 2_800_000), "EPSG:32640"
 TRAIN_SHARE = 0.6
 SQUARES, SQUARE_PX = 15, 7
+# Squares lie so far inside: around a polygon at the image's edge remotior-sensus reads beyond the image, and fails.
+EDGE_PX = 8
 
 Codes = NDArray[np.uint16]
 
@@ -95,15 +97,14 @@ def draw(scene: SplitImage, folder: Path, seed: int) -> TrainingLabels:
     Each square lies around a pixel of the class; what else lies in it stays unlabelled. Raises ValueError where the
     left side has fewer than two classes.
     """
-    rng = np.random.default_rng(seed)
-    left, reach = scene.truth[:, : scene.first_tested], SQUARE_PX // 2
-    drawn = np.zeros_like(scene.truth)
+    rng, reach = np.random.default_rng(seed), SQUARE_PX // 2
+    inside = (slice(EDGE_PX, -EDGE_PX), slice(EDGE_PX, scene.first_tested))
+    left, drawn = scene.truth[inside], np.zeros_like(scene.truth)
     for code in scene.names:
         rows, columns = np.nonzero(left == code)
         for place in rng.choice(len(rows), min(SQUARES, len(rows)), replace=False):
-            top, start = max(rows[place] - reach, 0), max(columns[place] - reach, 0)
-            window = (slice(top, rows[place] + reach + 1), slice(start, columns[place] + reach + 1))
-            drawn[:, : scene.first_tested][window][left[window] == code] = code
+            window = tuple(slice(max(at[place] - reach, 0), at[place] + reach + 1) for at in (rows, columns))
+            drawn[inside][window][left[window] == code] = code
     if np.count_nonzero(np.unique(drawn)) < 2:
         raise ValueError(f"the left {TRAIN_SHARE:.0%} of {scene.path.name} hold fewer than two classes to learn from")
     pixels = {name: int((drawn == code).sum()) for code, name in scene.names.items()}
