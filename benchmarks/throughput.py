@@ -86,10 +86,11 @@ def measure(
     sample = arms.open_sample(model, folder, arguments.rows, choose_device(DEVICE.index(arguments.device)))
     tell(f"{sample.model.header.backbone.name}: timing {sample.plan.tiles} tiles in {REPEATS} rounds")
     rounds = arms.time_arms(sample, REPEATS)
+    speed = arms.speed_ratios(rounds)
+    tell(", ".join(f"{key} {value:.2f}" for key, value in speed.items()))
     tile_s = min(taken["noised"] for taken in rounds) / sample.plan.tiles
     peaks = [memory_row(size, model, sample, tile_s, folder, arguments) for size in arguments.sizes]
-    ratios = arms.speed_ratios(rounds) | memory_ratios(peaks)
-    return ratios, arms.speed_rows(sample, rounds), peaks
+    return speed | memory_ratios(peaks), arms.speed_rows(sample, rounds), peaks
 
 
 def memory_row(
@@ -116,6 +117,7 @@ def memory_row(
         file.write_text(dump_request(request), encoding="utf-8")
         taken = measured_run(file, place / "home")
     peak = taken["peak_bytes"] / 2**30
+    tell(f"{name}: {peak:.3f} GiB at most, {in_words(taken['seconds'])}")
     return {"backbone": name, "size": size, "peak_gib": peak, "seconds": taken["seconds"], "overlap": MEMORY_OVERLAP}
 
 
