@@ -11,7 +11,8 @@ from ..protocol.errors import EngineError
 
 _NO_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|unable to allocate|cannot allocate|bad_alloc|"
-    r"can't start new thread",
+    # The last is all that oneDNN says; it makes its primitives when a size is met first.
+    r"can't start new thread|could not create a primitive",
     re.I,
 )
 _NO_SPACE = re.compile(r"no space left|disk (is )?full|not enough (disk )?space|disk quota", re.I)
