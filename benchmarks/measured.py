@@ -57,6 +57,8 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) ->
 def main(report: str, command: Sequence[str]) -> None:
     """The process in between."""
     started = time.perf_counter()
+    # time limits end it as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # a session of its own, so that what it starts can be ended with it
     process = subprocess.Popen(command, start_new_session=True)
     threading.Thread(target=_end_with_parent, args=(process.pid,), daemon=True).start()

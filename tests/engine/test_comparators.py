@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import geopandas
 import numpy as np
+import psutil
 import pytest
 import rasterio
 from rasterio.features import rasterize
 from shapely.geometry import box
 
+from benchmarks import measured
 from benchmarks.comparators import compare, ours_leads, read_arguments, score_map
 from benchmarks.measured import Cost, run
 from benchmarks.split_image import SQUARE_PX, SQUARES, draw, dubai, korea, own
@@ -173,3 +177,18 @@ def test_images_of_the_shared_data_have_all_classes_on_both_sides(shared_data, t
         with rasterio.open(scene.path) as image:
             assert image.crs is not None
             assert (image.shape, image.count) == (scene.truth.shape, 3)
+
+
+def test_a_comparison_that_is_ended_leaves_nothing_running(tmp_path):
+    told = tmp_path / "pid"
+    waits = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    script = [sys.executable, measured.__file__, str(tmp_path / "cost.json"), sys.executable, "-S", "-c", waits]
+    with subprocess.Popen(script, stderr=subprocess.DEVNULL) as between:
+        until = time.monotonic() + 30
+        while not (told.exists() and told.read_text()) and time.monotonic() < until:
+            time.sleep(0.05)
+        between.terminate()
+    until = time.monotonic() + 10
+    while psutil.pid_exists(int(told.read_text())) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(int(told.read_text()))
