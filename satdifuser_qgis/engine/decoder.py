@@ -126,8 +126,9 @@ class Decoder(nn.Module):
             shares = self.fuser.get_parameter("mixing_weights").softmax(0).view(len(times), -1)
             return _rows(times, names, shares)
         rows: list[dict[str, float | int | str]] = []
-        for number, scale in enumerate(scales if pyramids else ()):
-            gates = [self._gate(pyramid, number) for pyramid in pyramids]
+        tiles = [self._gates(pyramid) for pyramid in pyramids]
+        for number, scale in enumerate(scales if tiles else ()):
+            gates = [tile[number] for tile in tiles]
             names = list(scale.streams)
             if self.config.fusion == "mixture":
                 names = [
@@ -138,11 +139,12 @@ class Decoder(nn.Module):
             rows += _rows(times, names, shares / shares.sum() / len(scales))
         return rows
 
-    def _gate(self, pyramid: Sequence[Tensor], scale: int) -> Tensor:
-        """(T · streams,) or (T,experts): what the fuser gave to each in a tile, as a mean over its pixels."""
+    def _gates(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
+        """Per scale (T · streams,) or (T,experts): what the fuser gave to each in a tile, as a mean over its pixels."""
         device = next(self.parameters()).device
-        gate: Tensor = self.fuser([level[None].to(device).float() for level in pyramid]).weights[f"gate{scale}"][0]
-        return gate if self.config.fusion == "mixture" else gate.mean((-2, -1))
+        weights = self.fuser([level[None].to(device).float() for level in pyramid]).weights
+        gates = [weights[f"gate{number}"][0] for number in range(len(self.config.scales))]
+        return gates if self.config.fusion == "mixture" else [gate.mean((-2, -1)) for gate in gates]
 
 
 def _rows(times: Sequence[int], names: Sequence[str], shares: Tensor) -> list[dict[str, float | int | str]]:
