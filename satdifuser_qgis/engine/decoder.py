@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .backbones.streams import Scale
 from .fusers import Fused, build_fuser
 from .heads import build_head
+from .heads.pixels import PixelClassifier
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,13 @@ class DecoderConfig:
 
 
 class Decoder(nn.Module):
-    """Pyramid of features to logits, built from its configuration alone."""
+    """Pyramid of features to logits, built from its configuration alone.
+
+    With pixels beside the features, a classifier of single pixels stands beside fuser and head: the map's
+    probabilities are ``share`` of theirs and the rest of its own. Each is trained by itself.
+    """
+
+    share: Tensor
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -91,18 +100,32 @@ class Decoder(nn.Module):
         self.head = build_head(
             config.head, config.width, strides, config.classes, config.side_channels, **config.head_options()
         )
+        self.pixels: PixelClassifier | None = None
+        if config.side_channels and config.head != "scene":
+            self.pixels = PixelClassifier(config.side_channels, config.classes)
+            self.register_buffer("share", torch.ones(()))
+
+    @property
+    def uses_features(self) -> bool:
+        """False where the map is all left to single pixels; then `forward` may be given an empty pyramid."""
+        return self.pixels is None or bool(self.share > 0)
 
     def forward(self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None) -> Tensor:
         """Logits (B,classes,H,W), or (B,classes) of a linear head.
 
         pyramid: per scale (B,T,ΣC,h,w). size: (H,W) of the image. side: (B,side_channels,H,W).
         """
-        return self.head(self.fuser(pyramid).maps, size, side)
+        if self.pixels is None or side is None:
+            return self.head(self.fuser(pyramid).maps, size, side)
+        plain: Tensor = self.pixels(side)
+        if not self.uses_features:
+            return plain
+        return mixed(self.head(self.fuser(pyramid).maps, size, side), plain, float(self.share))
 
     def forward_with_balance(
         self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Logits, and the fuser's balance value to be made small in training (0 where it has none)."""
+        """Logits of fuser and head alone, and the fuser's balance value to be made small in training (else 0)."""
         fused: Fused = self.fuser(pyramid)
         logits = self.head(fused.maps, size, side)
         return logits, logits.new_zeros(()) if fused.balance is None else fused.balance
@@ -145,6 +168,13 @@ class Decoder(nn.Module):
         weights = self.fuser([level[None].to(device).float() for level in pyramid]).weights
         gates = [weights[f"gate{number}"][0] for number in range(len(self.config.scales))]
         return gates if self.config.fusion == "mixture" else [gate.mean((-2, -1)) for gate in gates]
+
+
+def mixed(fused: Tensor, plain: Tensor, share: float) -> Tensor:
+    """Logarithms of ``share`` · softmax(fused) + (1 - share) · softmax(plain), over the classes in dimension 1."""
+    parts = ((fused, share), (plain, 1 - share))
+    terms = [functional.log_softmax(logits, 1) + math.log(part) for logits, part in parts if part > 0]
+    return torch.logsumexp(torch.stack(terms), 0)
 
 
 def _rows(times: Sequence[int], names: Sequence[str], shares: Tensor) -> list[dict[str, float | int | str]]:

@@ -66,6 +66,7 @@ def request_(tmp_path: Path) -> TrainSegmentationRequest:
         epochs=1,
         scaling=1,
         finetune=1,
+        spectral=False,
     )
 
 

@@ -29,7 +29,7 @@ from satdifuser_qgis.protocol.folders import plugin_version
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import landscape, write_landscape, write_raster
-from tests.engine.tiny import pixel_backbone
+from tests.engine.tiny import pixel_backbone, weigh_features
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
         trainsegmentation.run(request, Silent(), outputs)
         outputs.commit()
+    weigh_features(Path(request.model))
     values, _ = landscape(height=170, width=300, seed=4)
     write_raster(folder / "other.tif", values)
     values[:, 40:90, 100:180] = 0
@@ -341,6 +342,8 @@ def test_real_imagery_end_to_end(shared_data, tmp_path):
     with Outputs("test") as outputs:
         result = trainsegmentation.run(training, Silent(), outputs)
         outputs.commit()
+    # So short a training leaves the map to single pixels, which know no tiles.
+    weigh_features(Path(training.model), 1.0)
     shares = str(tmp_path / "shares.tif")
     mapping = SegmentRequest(training.input, training.model, str(tmp_path / "map.tif"), batch=4, probabilities=shares)
     notes = _Notes()

@@ -201,8 +201,8 @@ def test_labels_elsewhere_and_a_single_class_are_refused(tmp_path, request_):
 
 
 def test_a_smooth_landscape_is_learnt(request_):
-    """A model that learns nothing stays near 0.2; the landscape's colours alone are worth much more."""
+    """A model that learns nothing stays near 0.2; features of an untrained network are worth more."""
     _, codes = landscape(height=200, width=260)
-    result = train(dataclasses.replace(request_, epochs=25))
+    result = train(dataclasses.replace(request_, epochs=25, spectral=False))
     assert result.values["miou"] > 0.5
     assert set(np.unique(codes)) == {1, 2, 3, 4}

@@ -81,4 +81,14 @@ def tiny_model(folder: Path) -> Path:
         threads=1,
     )
     execute(request, Silent(), Outputs("made"))
+    weigh_features(Path(request.model))
     return Path(request.model)
+
+
+def weigh_features(model: Path, share: float = 0.5) -> None:
+    """Gives features that share of a model's maps; on images as simple as those of tests training gives them none."""
+    from satdifuser_qgis.engine.model_file import read_model, write_model
+
+    header, tensors = read_model(model)
+    tensors["share"] = torch.tensor(share)
+    write_model(model, header, tensors)

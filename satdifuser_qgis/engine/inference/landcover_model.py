@@ -56,7 +56,8 @@ class LandCoverModel:
         raster, which decide its noise. side: size of a tile in pixels of the raster.
         """
         tiles = tiles.to(self.device)
-        pyramid = extract(self.extractor, tiles, raster, positions, side)
+        # A model of single pixels alone needs no features: its maps take a fraction of the time.
+        pyramid = extract(self.extractor, tiles, raster, positions, side) if self.decoder.uses_features else []
         spectral = tiles if self.header.spectral else None
         result = self.decoder(pyramid, tuple(tiles.shape[-2:]), spectral)
         return resize(result.float(), side).cpu()

@@ -6,6 +6,7 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from ...protocol.codec import to_plain
 from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
-from ..decoder import DecoderConfig
+from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor, Recipe
 from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
@@ -40,9 +41,11 @@ from ..training.landcover import (
     survey,
     train,
 )
+from ..training.learners import OnFeatures, WithBackbone
 from ..training.loop import FitResult, FitSettings
+from ..training.pixels import add_pixels
 from ..training.samples import LabelledImage
-from ..training.summary import build_report, label_lines
+from ..training.summary import build_report, label_lines, share_sentence
 
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
@@ -98,7 +101,13 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         if tuning:
             samples, part = without_features(samples), whole.part(tuning_s)
             result, tuned = tune(ground, samples, extractor, decoder, result, tuning, request.spectral, part)
-        header = _header(request, ground, extractor, config, scalings[0], gsd, result, tried, tuned)
+        if decoder.pixels is not None:
+            learner = WithBackbone(extractor, decoder, True) if tuning else OnFeatures(decoder, device, True)
+            with reporter.phase("Weighing features against single pixels"):
+                matrices = add_pixels(learner, decoder, samples, len(ground.classes), request.seed, reporter)
+            result = replace(result, matrices=matrices)
+            reporter.log(share_sentence(float(decoder.share), matrices is not None))
+        header = _header(request, ground, extractor, decoder, scalings[0], gsd, result, tried, tuned)
     tensors = decoder.state_dict()
     if header.backbone.tuned:
         tensors |= backbone_tensors(extractor.backbone.network.state_dict())
@@ -201,7 +210,7 @@ def _header(
     request: TrainSegmentationRequest,
     ground: Ground,
     extractor: Extractor,
-    config: DecoderConfig,
+    decoder: Decoder,
     scaling: Scaling,
     gsd_m: float,
     result: FitResult,
@@ -219,7 +228,7 @@ def _header(
         tile_px=ground.tile_px,
         backbone=_reference(request, backbone, tuned is not None and tuned.kept),
         features=to_plain(extractor.recipe),
-        decoder=to_plain(config),
+        decoder=to_plain(decoder.config),
         spectral=request.spectral,
         training={
             "seed": request.seed,
@@ -230,6 +239,7 @@ def _header(
             "blocks_held_back": len(ground.held_back),
             "validation": request.validation,
             "scaling_tried": tried,
+            "features_share": 1.0 if decoder.pixels is None else round(float(decoder.share), 2),
             "finetune": {} if tuned is None else to_plain(tuned),
             "label_pixels": dict(zip(_keys(ground.classes), ground.class_pixels.tolist(), strict=True)),
         },
