@@ -3,13 +3,15 @@
     python benchmarks/quality.py --json FILE [--sets korea,dubai] [--methods global,forest-context,...]
 
 Every method learns from the same labelled images and maps the same unseen ones; nothing is chosen on those.
-One run makes one table, from nothing but what was measured in it. Scores are pooled over all pixels of the
-unseen images; a class that is absent has no IoU.
+One run makes one table, from nothing but what was measured in it; started again after an interruption it goes on, as
+long as code, backbone and settings are the same. Scores are pooled over all pixels of the unseen images; a class that
+is absent has no IoU.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import os
@@ -39,7 +41,7 @@ from satdifuser_qgis.engine.report.scores import (
     score,
     to_indices,
 )
-from satdifuser_qgis.protocol.folders import HOME_VARIABLE
+from satdifuser_qgis.protocol.folders import HOME_VARIABLE, shipped_models
 
 LIBRARIES = ("torch", "diffusers", "scikit-learn", "numpy", "rasterio")
 
@@ -146,24 +148,51 @@ def percent(share: float | None) -> str:
 
 
 def measure_row(key: str, name: str, scaling: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One row, in a folder of its own."""
+    """One row, in a folder of its own; or as it was measured before the run was interrupted."""
+    kept = arguments.rows / f"{key}-{name}-{scaling}.json"
+    if kept.is_file():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory(prefix="quality-") as work:
         os.environ[HOME_VARIABLE] = work  # trained models are no business of the user's model store
         settings = Settings(Path(work), arguments.threads, arguments.backbone)
         row = measure(METHODS[name].make(settings, scaling), open_set(key))
     print(f"{key} {name} scaling {scaling}: mIoU {percent(row['miou'])}", file=sys.stderr, flush=True)
-    return {"set": key, "method": name, "title": METHODS[name].title, "scaling": scaling, **row}
+    row = {"set": key, "method": name, "title": METHODS[name].title, "scaling": scaling, **row}
+    write_json(kept, row)
+    return row
 
 
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     """Runs every chosen method on every chosen set, and prints each set's table."""
     wanted = [(key, name, scaling) for key in arguments.sets for name in arguments.methods for scaling in SCALINGS[key]]
-    # Fresh processes, not forks: torch has threads.
+    arguments.rows.mkdir(parents=True, exist_ok=True)
+    # Fresh processes, not forks: torch has threads. The searches first: they take by far the longest.
     with ProcessPoolExecutor(arguments.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows = [job.result() for job in [pool.submit(measure_row, *row, arguments) for row in wanted]]
+        order = sorted(wanted, key=lambda row: row[1] != "single")
+        jobs = {row: pool.submit(measure_row, *row, arguments) for row in order}
+        rows = [jobs[row].result() for row in wanted]
     for key in arguments.sets:
         print(table(open_set(key), [row for row in rows if row["set"] == key]), end="\n\n", flush=True)
     return {"made_by": "benchmarks/quality.py", "conditions": conditions(arguments), "rows": rows}
+
+
+def rows_folder(arguments: argparse.Namespace) -> Path:
+    """Where finished rows are kept beside the results: one folder for each state of code, backbone and settings."""
+    seen = hashlib.sha256(json.dumps(conditions(arguments)).encode())
+    root = Path(__file__).resolve().parent.parent
+    parts = (root / "benchmarks", root / "satdifuser_qgis" / "engine", root / "satdifuser_qgis" / "protocol")
+    backbone = Path(arguments.backbone)
+    cards = (backbone if backbone.is_dir() else shipped_models() / arguments.backbone).rglob("*.safetensors")
+    for path in sorted([path for folder in parts for path in folder.rglob("*.py")] + list(cards)):
+        seen.update(path.name.encode() + path.read_bytes())
+    return Path(f"{arguments.json}.rows") / seen.hexdigest()[:12]
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    part.replace(path)
 
 
 def conditions(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -196,8 +225,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of every method (default 2)")
     parser.add_argument("--jobs", type=int, default=1, help="rows at a time (default 1)")
     arguments = parser.parse_args()
-    results = compare(arguments)
-    arguments.json.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+    arguments.rows = rows_folder(arguments)
+    write_json(arguments.json, compare(arguments))
 
 
 if __name__ == "__main__":

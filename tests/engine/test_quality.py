@@ -14,7 +14,7 @@ from benchmarks.baselines.forest import Forest, pixel_features
 from benchmarks.baselines.unet import SmallUNet, UNetMethod
 from benchmarks.labelled_set import LabelledSet, open_set, read_codes
 from benchmarks.ours import write_random_backbone
-from benchmarks.quality import METHODS, listed, measure, percent, table
+from benchmarks.quality import METHODS, listed, measure, measure_row, percent, rows_folder, table
 
 SIDE = 136
 
@@ -127,3 +127,15 @@ def test_the_random_backbone_has_the_same_shapes_other_weights_and_is_reproducib
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
     assert found[0]["conv_in.weight"].shape == net.conv_in.weight.shape
     assert not torch.allclose(found[0]["conv_in.weight"], net.conv_in.weight, atol=1e-3)
+
+
+def test_an_interrupted_run_goes_on_with_the_rows_that_it_has(labelled, tmp_path, monkeypatch):
+    data = labelled.train[0].image.parents[4]
+    monkeypatch.setenv("SATDIFUSER_DATA", str(data))
+    arguments = argparse.Namespace(json=tmp_path / "q.json", backbone="compact-s2-rgb", threads=1, jobs=1)
+    arguments.rows = rows_folder(arguments)
+    arguments.rows.mkdir(parents=True)
+    first = measure_row("dubai", "forest", 1, arguments)
+    assert measure_row("dubai", "forest", 1, arguments) == json.loads(json.dumps(first))
+    arguments.threads = 2
+    assert rows_folder(arguments) != arguments.rows
