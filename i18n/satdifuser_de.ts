@@ -316,8 +316,8 @@
    <translation>Zeiten des Diffusionsmodells, 0 (kein Rauschen) bis 999, wie 1, 101, 201. Leer: die des Backbones.</translation>
   </message>
   <message>
-   <source>Gives the head the bands themselves beside the features.</source>
-   <translation>Gibt dem Kopf neben den Merkmalen auch die Kanäle selbst.</translation>
+   <source>Learns from the bands themselves beside the features. Held-back ground decides how much each of them is worth; with few labels the bands often decide alone.</source>
+   <translation>Lernt neben den Merkmalen auch von den Kanälen selbst. Zurückgehaltene Flächen entscheiden, was beide wert sind; bei wenigen Beispielen entscheiden oft die Kanäle allein.</translation>
   </message>
   <message>
    <source>How often the labels are gone through. 0: until the validation no longer gets better.</source>

@@ -223,7 +223,11 @@ class TrainSegmentation(EngineAlgorithm):
         )
         self.add(
             QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
-            translate("SatDiFuser", "Gives the head the bands themselves beside the features."),
+            translate(
+                "SatDiFuser",
+                "Learns from the bands themselves beside the features. Held-back ground decides how much each of them "
+                "is worth; with few labels the bands often decide alone.",
+            ),
             advanced=True,
         )
 
