@@ -27,7 +27,7 @@ from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.raster.read import Raster, open_raster
 from satdifuser_qgis.engine.raster.write import BandWriter
 from satdifuser_qgis.engine.reporter import Silent
-from satdifuser_qgis.engine.tasks.segment import AUTOMATIC_BATCH, make_plan
+from satdifuser_qgis.engine.tasks.segment import make_plan
 from satdifuser_qgis.protocol.segment import SegmentRequest
 
 TITLES = {
@@ -38,12 +38,14 @@ TITLES = {
 }
 # The share of a tile that neighbours share, in per cent: what the Toolbox does by itself.
 OVERLAP = SegmentRequest.overlap
+# Tiles beside one another: whole batches.
+COLUMNS = 8
 Arms = dict[str, Callable[[], None]]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An image of ``rows`` rows of tiles, each a full batch wide, and the model that maps it as (b) does."""
+    """An image of ``rows`` rows of `COLUMNS` tiles, and the model that maps it as (b) does."""
 
     raster: Raster
     plan: MapPlan
@@ -69,11 +71,11 @@ def step(side: int) -> int:
 def open_sample(model_file: Path, folder: Path, rows: int, device: torch.device) -> Sample:
     """Writes the image and loads the model."""
     side = read_header(model_file).tile_px
-    height, width = (side + (count - 1) * step(side) for count in (rows, AUTOMATIC_BATCH))
+    height, width = (side + (count - 1) * step(side) for count in (rows, COLUMNS))
     path = write_image(folder / "sample.tif", height, width)
     raster, model = open_raster(path), LandCoverModel.load(model_file, device)
     request = SegmentRequest(path, str(model_file), str(folder / "sample-map.tif"))
-    return Sample(raster, make_plan(request, model.header, raster, Silent()), model, folder / "sample-map.tif")
+    return Sample(raster, make_plan(request, model.header, raster, device, Silent()), model, folder / "sample-map.tif")
 
 
 def make_arms(sample: Sample) -> Arms:

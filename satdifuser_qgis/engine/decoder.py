@@ -117,10 +117,11 @@ class Decoder(nn.Module):
         """
         if self.pixels is None or side is None:
             return self.head(self.fuser(pyramid).maps, size, side)
-        plain: Tensor = self.pixels(side)
-        if not self.uses_features:
-            return plain
-        return mixed(self.head(self.fuser(pyramid).maps, size, side), plain, float(self.share))
+        share = float(self.share)
+        if share == 0:
+            return self.pixels(side)
+        fused = self.head(self.fuser(pyramid).maps, size, side)
+        return fused if share == 1 else mixed(fused, self.pixels(side), share)
 
     def forward_with_balance(
         self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None

@@ -96,8 +96,8 @@ def test_the_network_is_left_after_the_last_needed_stream(backbone: Backbone, im
 
 def test_inversion_passes_any_time_and_starts_clean(backbone: Backbone) -> None:
     calls = Extractor(backbone, Recipe(times=(7, 45), mode="inversion"), CPU)._calls
-    assert [call.time for call in calls] == [0, 0, 7, 20, 40, 45]
-    assert [call.keep for call in calls] == [False, False, True, False, False, True]
+    assert [call.time for call in calls] == [7, 7, 20, 45]
+    assert [call.keep for call in calls] == [False, True, False, True]
     assert calls[0].alpha == 1.0
 
 

@@ -306,9 +306,9 @@ def test_bands_taken_by_position_are_told(request_, tmp_path):
 
     header = read_model(request_.model)[0]
     with open_raster(write_raster(tmp_path / "plain.tif", landscape()[0].astype(np.uint16))) as raster:
-        segment.make_plan(dataclasses.replace(request_, bands=(3, 2, 1)), header, raster, Notes())
+        segment.make_plan(dataclasses.replace(request_, bands=(3, 2, 1)), header, raster, torch.device("cpu"), Notes())
         assert not Notes.lines
-        segment.make_plan(request_, header, raster, Notes())
+        segment.make_plan(request_, header, raster, torch.device("cpu"), Notes())
     assert [line.startswith('warning: "plain" names none of its bands: 1, 2, 3') for line in Notes.lines] == [True]
 
 

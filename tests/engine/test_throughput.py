@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 def small_batch():
     """Two tiles a row instead of eight."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(throughput_arms, "AUTOMATIC_BATCH", 2)
+        patch.setattr(throughput_arms, "COLUMNS", 2)
         yield
 
 

@@ -38,14 +38,16 @@ class Step:
 
 
 def plan(schedule: Schedule, wanted: Sequence[int], steps: int) -> list[Call]:
-    """Calls that pass every wanted time, over the grid of ``steps`` times with the wanted ones inserted.
+    """Calls that pass every wanted time, over the grid of ``steps`` times; grid times nearer to a wanted one than half
+    a step give way to it, so that there are no calls in vain.
 
     The first call sees the clean image at the grid's first time, instead of the published -1, which lies outside
     of training: its answer is read at that time and carries the clean image there.
     """
     last = max(wanted)
+    half = schedule.length // steps / 2
     grid = [time for time in schedule.leading_times(steps) if time < last]
-    times = sorted({*grid, *wanted})
+    times = sorted({*wanted, *(time for time in grid if all(abs(time - other) >= half for other in wanted))})
     bars = [schedule.alpha_bar(time) for time in times]
     calls = [Call(times[0], 1.0, bars[0], bars[0], False)]
     following = [*bars[1:], bars[-1]]

@@ -39,8 +39,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B,channels_in,h,w) → (B,width,h,w), not negative."""
-        inner = functional.relu(self.conv2(functional.relu(self.conv1(x))))
-        return functional.relu(self.conv3(inner) + self.shortcut(x))
+        # In place: these maps are many and small sums, so memory is what they cost.
+        inner = functional.relu_(self.conv2(functional.relu_(self.conv1(x))))
+        return functional.relu_(self.conv3(inner).add_(self.shortcut(x)))
 
 
 def projection(channels_in: int, width: int, groups: int, blocks: int) -> nn.Sequential:
