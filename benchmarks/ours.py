@@ -14,6 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from benchmarks.labelled_set import LabelledSet, Pair, read_codes
+from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks.trainsegmentation import TILE_PX
@@ -75,6 +76,7 @@ class Ours:
             threads=self.settings.threads,
         )
         self.values = dict(execute(request, Silent(), Outputs("benchmark")).values)
+        self.values["weighing"] = read_header(self.model).training["weighing"]
 
     def map(self, pair: Pair) -> NDArray[np.uint16]:
         """Class codes of an image."""
@@ -110,6 +112,7 @@ class BestSingleStream:
         self.values = {**self._best(), "tried": self.tried}
         self.chosen = Ours(self.settings, "global", self.scaling, (stream,), (self._best()["time"],))
         self.chosen.learn(labelled)
+        self.values["weighing"] = self.chosen.values["weighing"]
 
     def map(self, pair: Pair) -> NDArray[np.uint16]:
         """Class codes of an image, by the chosen candidate."""
@@ -122,7 +125,8 @@ class BestSingleStream:
         settings = replace(self.settings, work=folder)
         method = Ours(settings, "global", self.scaling, (stream,), (time,), self.epochs)
         method.learn(labelled)
-        self.tried.append({**candidate, "validation_miou": method.values["miou"]})
+        # Of its fuser and head alone: what single pixels add is the same for all candidates.
+        self.tried.append({**candidate, "validation_miou": method.values["weighing"]["fused_miou"]})
 
     def _best(self) -> dict[str, Any]:
         return max(self.tried, key=lambda candidate: candidate["validation_miou"])

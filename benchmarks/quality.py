@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -147,10 +148,10 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f}"
 
 
-def measure_row(key: str, name: str, scaling: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One row, in a folder of its own; or as it was measured before the run was interrupted."""
-    kept = arguments.rows / f"{key}-{name}-{scaling}.json"
-    if kept.is_file():
+def measure_row(key: str, name: str, scaling: int, arguments: argparse.Namespace, rows: Path | None) -> dict[str, Any]:
+    """One row, in a folder of its own; or, from the folder ``rows``, as it was before the run was interrupted."""
+    kept = rows / f"{key}-{name}-{scaling}.json" if rows else None
+    if kept and kept.is_file():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory(prefix="quality-") as work:
         os.environ[HOME_VARIABLE] = work  # trained models are no business of the user's model store
@@ -158,33 +159,37 @@ def measure_row(key: str, name: str, scaling: int, arguments: argparse.Namespace
         row = measure(METHODS[name].make(settings, scaling), open_set(key))
     print(f"{key} {name} scaling {scaling}: mIoU {percent(row['miou'])}", file=sys.stderr, flush=True)
     row = {"set": key, "method": name, "title": METHODS[name].title, "scaling": scaling, **row}
-    write_json(kept, row)
+    if kept:
+        write_json(kept, row)
     return row
 
 
-def compare(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Runs every chosen method on every chosen set, and prints each set's table."""
+def compare(arguments: argparse.Namespace, rows: Path | None = None) -> dict[str, Any]:
+    """Runs every chosen method on every chosen set, and prints each set's table; finished rows are kept in ``rows``."""
     wanted = [(key, name, scaling) for key in arguments.sets for name in arguments.methods for scaling in SCALINGS[key]]
-    arguments.rows.mkdir(parents=True, exist_ok=True)
     # Fresh processes, not forks: torch has threads. The searches first: they take by far the longest.
     with ProcessPoolExecutor(arguments.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         order = sorted(wanted, key=lambda row: row[1] != "single")
-        jobs = {row: pool.submit(measure_row, *row, arguments) for row in order}
-        rows = [jobs[row].result() for row in wanted]
+        jobs = {row: pool.submit(measure_row, *row, arguments, rows) for row in order}
+        found = [jobs[row].result() for row in wanted]
     for key in arguments.sets:
-        print(table(open_set(key), [row for row in rows if row["set"] == key]), end="\n\n", flush=True)
-    return {"made_by": "benchmarks/quality.py", "conditions": conditions(arguments), "rows": rows}
+        print(table(open_set(key), [row for row in found if row["set"] == key]), end="\n\n", flush=True)
+    return {"made_by": "benchmarks/quality.py", "conditions": conditions(arguments), "rows": found}
 
 
 def rows_folder(arguments: argparse.Namespace) -> Path:
-    """Where finished rows are kept beside the results: one folder for each state of code, backbone and settings."""
+    """Where finished rows wait for the others: a folder for each state of code, backbone, images and settings."""
     seen = hashlib.sha256(json.dumps(conditions(arguments)).encode())
-    root = Path(__file__).resolve().parent.parent
-    parts = (root / "benchmarks", root / "satdifuser_qgis" / "engine", root / "satdifuser_qgis" / "protocol")
-    backbone = Path(arguments.backbone)
-    cards = (backbone if backbone.is_dir() else shipped_models() / arguments.backbone).rglob("*.safetensors")
-    for path in sorted([path for folder in parts for path in folder.rglob("*.py")] + list(cards)):
-        seen.update(path.name.encode() + path.read_bytes())
+    root, given = Path(__file__).resolve().parent.parent, Path(arguments.backbone)
+    parts = [root / "benchmarks", root / "satdifuser_qgis" / "engine", root / "satdifuser_qgis" / "protocol"]
+    parts.append(given if given.is_dir() else shipped_models() / arguments.backbone)
+    for part in parts:
+        for path in sorted(file for file in part.rglob("*") if file.is_file() and file.suffix != ".pyc"):
+            seen.update(str(path.relative_to(part)).encode() + path.read_bytes())
+    for key in arguments.sets:
+        labelled = open_set(key)
+        for pair in (*labelled.train, *labelled.test):
+            seen.update("".join(f"{path}{path.stat().st_size}" for path in (pair.image, pair.label)).encode())
     return Path(f"{arguments.json}.rows") / seen.hexdigest()[:12]
 
 
@@ -225,8 +230,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of every method (default 2)")
     parser.add_argument("--jobs", type=int, default=1, help="rows at a time (default 1)")
     arguments = parser.parse_args()
-    arguments.rows = rows_folder(arguments)
-    write_json(arguments.json, compare(arguments))
+    rows = rows_folder(arguments)
+    rows.mkdir(parents=True, exist_ok=True)
+    write_json(arguments.json, compare(arguments, rows))
+    shutil.rmtree(rows.parent)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Fuser, head and side input as one module: what training trains, a model file holds and inference runs."""
+"""Fuser, head and classifier of single pixels as one module: what training trains, model files hold and maps need."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 from .backbones.streams import Scale
 from .fusers import Fused, build_fuser
 from .heads import build_head
+from .heads.layers import given
 from .heads.pixels import PixelClassifier
 
 
@@ -26,6 +27,8 @@ class DecoderConfig:
     features.
     groups, blocks: of the projections, groups 0 chooses. head_channels: inner width of the head, 0 for its own.
     landmarks: tiles that the scene head's kernel machine compares with; its side channels are statistics of a tile.
+    pixels: whether a classifier of single pixels stands beside fuser and head. share: what those two count for in the
+    probabilities then, 0 to 1.
     What belongs to other fusers or heads is ignored.
     """
 
@@ -49,6 +52,8 @@ class DecoderConfig:
     rescales: tuple[float, ...] = ()
     align_corners: bool = False
     landmarks: int = 0
+    pixels: bool = False
+    share: float = 1.0
 
     def fuser_options(self) -> dict[str, Any]:
         """What the chosen fuser is built with."""
@@ -84,11 +89,9 @@ class DecoderConfig:
 class Decoder(nn.Module):
     """Pyramid of features to logits, built from its configuration alone.
 
-    With pixels beside the features, a classifier of single pixels stands beside fuser and head: the map's
-    probabilities are ``share`` of theirs and the rest of its own. Each is trained by itself.
+    With a classifier of single pixels, the probabilities are ``share`` of those of fuser and head, and the rest its
+    own. Each is trained by itself. Raises ValueError for a share outside of 0 to 1.
     """
-
-    share: Tensor
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -100,28 +103,31 @@ class Decoder(nn.Module):
         self.head = build_head(
             config.head, config.width, strides, config.classes, config.side_channels, **config.head_options()
         )
-        self.pixels: PixelClassifier | None = None
-        if config.side_channels and config.head != "scene":
-            self.pixels = PixelClassifier(config.side_channels, config.classes)
-            self.register_buffer("share", torch.ones(()))
+        self.pixels = PixelClassifier(config.side_channels, config.classes) if config.pixels else None
+        self.give_share(config.share)
+
+    def give_share(self, share: float) -> None:
+        """Sets what fuser and head count for beside the classifier of single pixels."""
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of fuser and head is {share} but must be 0 to 1")
+        self.config = replace(self.config, share=share)
 
     @property
     def uses_features(self) -> bool:
         """False where the map is all left to single pixels; then `forward` may be given an empty pyramid."""
-        return self.pixels is None or bool(self.share > 0)
+        return self.pixels is None or self.config.share > 0
 
     def forward(self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None) -> Tensor:
         """Logits (B,classes,H,W), or (B,classes) of a linear head.
 
         pyramid: per scale (B,T,ΣC,h,w). size: (H,W) of the image. side: (B,side_channels,H,W).
         """
-        if self.pixels is None or side is None:
+        if self.pixels is None or self.config.share == 1:
             return self.head(self.fuser(pyramid).maps, size, side)
-        share = float(self.share)
-        if share == 0:
-            return self.pixels(side)
-        fused = self.head(self.fuser(pyramid).maps, size, side)
-        return fused if share == 1 else mixed(fused, self.pixels(side), share)
+        plain: Tensor = self.pixels(given(side, self.config.side_channels))
+        if not self.uses_features:
+            return plain
+        return mixed(self.head(self.fuser(pyramid).maps, size, side), plain, self.config.share)
 
     def forward_with_balance(
         self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None

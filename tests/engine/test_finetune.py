@@ -18,7 +18,7 @@ from satdifuser_qgis.engine.model_file import read_model, split_tensors, write_m
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
-from satdifuser_qgis.engine.training import finetune
+from satdifuser_qgis.engine.training import finetune, pixels
 from satdifuser_qgis.engine.training.learners import WithBackbone
 from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder
 from satdifuser_qgis.engine.training.samples import Sample
@@ -54,8 +54,10 @@ def train(request: TrainSegmentationRequest, reporter: Silent | None = None) -> 
 
 
 @pytest.fixture
-def request_(tmp_path: Path) -> TrainSegmentationRequest:
-    """Frozen features hardly get anywhere in one epoch, so that the second stage pays."""
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSegmentationRequest:
+    """Frozen features hardly get anywhere in one epoch, so that the second stage pays; single pixels are trained, but
+    have no say, since their landscape is too easy."""
+    monkeypatch.setattr(pixels, "SHARES", (1.0,))
     image, labels = write_landscape(tmp_path, height=128, width=256)
     return TrainSegmentationRequest(
         input=image,
@@ -66,7 +68,6 @@ def request_(tmp_path: Path) -> TrainSegmentationRequest:
         epochs=1,
         scaling=1,
         finetune=1,
-        spectral=False,
     )
 
 

@@ -5,27 +5,30 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from satdifuser_qgis.engine.backbones.streams import Scale
-from satdifuser_qgis.engine.decoder import Decoder, DecoderConfig, mixed
+from satdifuser_qgis.engine.decoder import DecoderConfig, mixed
 from satdifuser_qgis.engine.features import Extractor
 from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.outputs import Outputs
-from satdifuser_qgis.engine.report.scores import score
+from satdifuser_qgis.engine.report.scores import confusion_matrix, score
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
 from satdifuser_qgis.engine.training.learners import OnFeatures
 from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder
-from satdifuser_qgis.engine.training.pixels import UNKNOWN_SHARE, add_pixels
+from satdifuser_qgis.engine.training.pixels import MOST_PX, UNKNOWN_SHARE, Weighing, _count, _labelled, add_pixels
 from satdifuser_qgis.engine.training.samples import Sample
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
 from tests.engine.tiny import pixel_backbone, weigh_features
 
-CONFIG = DecoderConfig("global", "light", (Scale(2, ("a",), (3,)),), (1,), 3, width=8, side_channels=3, head_channels=8)
+CONFIG = DecoderConfig(
+    "global", "light", (Scale(2, ("a",), (3,)),), (1,), 3, width=8, side_channels=3, head_channels=8, pixels=True
+)
 
 
 def ground(told_by_pixels: bool, told_by_features: bool, held_back: bool = True) -> list[Sample]:
@@ -46,30 +49,61 @@ def ground(told_by_pixels: bool, told_by_features: bool, held_back: bool = True)
     return samples
 
 
-def decoder_on(samples: list[Sample]) -> tuple[Decoder, float | None]:
-    """A trained decoder, and its mean IoU on the ground held back."""
+def weighing_on(samples: list[Sample]) -> Weighing:
+    """What a trained decoder's weighing says, having checked that the decoder does as it says."""
     learner = OnFeatures(new_decoder(CONFIG, 0), torch.device("cpu"), True)
     fit(learner, samples, 3, FitSettings(60, 4, look_every=60), Silent(), "")
-    matrices = add_pixels(learner, learner.module, samples, 3, 0, Silent())
-    return learner.module, None if matrices is None else score(matrices.sum(0)).miou
+    found = add_pixels(learner, learner.module, samples, 3, 0, Silent())
+    assert learner.module.config.share == found.share
+    if found.matrices is not None:
+        matrix = np.zeros((3, 3), np.int64)
+        for sample in samples:
+            pyramid = [level[None].float() for level in sample.pyramid]
+            with torch.inference_mode():
+                predicted = learner.module(pyramid, (32, 32), sample.pixels[None])[0].argmax(0)
+            matrix += confusion_matrix(sample.held_back.numpy(), predicted.numpy(), 3)
+        assert (matrix == found.matrices.sum(0)).all()
+        assert score(matrix).miou == found.miou
+    return found
 
 
 def test_where_features_are_noise_the_map_is_left_to_the_pixels():
-    decoder, miou = decoder_on(ground(told_by_pixels=True, told_by_features=False))
-    assert float(decoder.share) < 0.5
-    assert miou > 0.9
+    found = weighing_on(ground(told_by_pixels=True, told_by_features=False))
+    assert found.share < 0.5
+    assert found.miou > 0.9
 
 
-def test_where_pixels_are_noise_the_map_is_left_to_the_features():
-    decoder, miou = decoder_on(ground(told_by_pixels=False, told_by_features=True))
-    assert float(decoder.share) > 0.8
-    assert miou > 0.8
+def test_where_pixels_are_noise_the_map_is_left_to_fuser_and_head():
+    found = weighing_on(ground(told_by_pixels=False, told_by_features=True))
+    assert found.share > 0.8
+    assert found.pixels_miou < 0.4 < 0.8 < found.fused_miou
 
 
 def test_without_ground_held_back_both_count_alike():
-    decoder, miou = decoder_on(ground(True, True, held_back=False))
-    assert float(decoder.share) == UNKNOWN_SHARE
-    assert miou is None
+    assert weighing_on(ground(True, True, held_back=False)) == Weighing(UNKNOWN_SHARE)
+
+
+def test_held_back_pixels_of_classes_that_nothing_trained_on_say_nothing():
+    samples = ground(True, True)
+    for sample in samples:
+        sample.target[sample.target == 2] = -1
+        sample.held_back[sample.held_back != 2] = -1
+    assert weighing_on(samples) == Weighing(UNKNOWN_SHARE)
+
+
+def test_of_many_pixels_the_rare_ones_are_all_kept():
+    side, classes = 512, 3
+    target = torch.zeros(side, side, dtype=torch.long)
+    target[:10, :10], target[20:420] = 1, 2
+    unknown = torch.full_like(target, -1)
+    sample = Sample([], torch.randn(3, side, side), target, unknown, unknown, (0, 0))
+    counts = _count([sample], classes)
+    kept = counts.clamp(max=MOST_PX // classes)
+    values, targets = _labelled([sample], kept / counts, 0)
+    found = torch.bincount(targets, minlength=classes)
+    assert values.shape == (len(targets), 9)
+    assert found[1] == 100
+    assert torch.allclose(found.float(), kept, rtol=0.02)
 
 
 def test_a_map_is_the_weighed_mean_of_both_probabilities():
@@ -104,18 +138,26 @@ def train(request: TrainSegmentationRequest) -> str:
 
 
 def test_model_and_report_say_who_decides(request_):
-    assert "comes from the values of single pixels alone" in train(request_)
-    assert read_header(request_.model).training["features_share"] == 0
-    assert "count alike" in train(dataclasses.replace(request_, validation=0.0))
-    assert read_header(request_.model).training["features_share"] == UNKNOWN_SHARE
+    assert "0% by fuser and head, 100% by single pixels" in train(request_)
+    header = read_header(request_.model)
+    assert header.decoder["share"] == header.training["weighing"]["share"] == 0
+    assert header.scores["miou"] == header.training["weighing"]["pixels_miou"] > 0.5
+    assert "no held-back ground tells" in train(dataclasses.replace(request_, validation=0.0))
+    assert read_header(request_.model).decoder["share"] == UNKNOWN_SHARE
     assert "single pixels" not in train(dataclasses.replace(request_, spectral=False))
-    assert read_header(request_.model).training["features_share"] == 1
+    assert read_header(request_.model).decoder["share"] == 1
 
 
-def test_a_fine_tuned_model_has_its_pixels_too(request_):
+def test_fusion_weights_that_no_map_uses_are_not_shown(request_):
+    assert "Fusion weights" not in train(request_)
+    assert "Fusion weights" in train(dataclasses.replace(request_, spectral=False))
+
+
+def test_a_tuned_backbone_that_no_map_uses_is_not_kept(request_):
     train(dataclasses.replace(request_, finetune=1, seed=1))
     header = read_header(request_.model)
-    assert header.scores["miou"] > max(header.training["finetune"]["frozen"], header.training["finetune"]["tuned"])
+    assert header.training["finetune"]["kept"]
+    assert not header.backbone.tuned
 
 
 def test_a_map_of_single_pixels_computes_no_features(request_, tmp_path, monkeypatch):

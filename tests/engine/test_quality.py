@@ -132,10 +132,13 @@ def test_the_random_backbone_has_the_same_shapes_other_weights_and_is_reproducib
 def test_an_interrupted_run_goes_on_with_the_rows_that_it_has(labelled, tmp_path, monkeypatch):
     data = labelled.train[0].image.parents[4]
     monkeypatch.setenv("SATDIFUSER_DATA", str(data))
-    arguments = argparse.Namespace(json=tmp_path / "q.json", backbone="compact-s2-rgb", threads=1, jobs=1)
-    arguments.rows = rows_folder(arguments)
-    arguments.rows.mkdir(parents=True)
-    first = measure_row("dubai", "forest", 1, arguments)
-    assert measure_row("dubai", "forest", 1, arguments) == json.loads(json.dumps(first))
+    arguments = argparse.Namespace(
+        json=tmp_path / "q.json", sets=["dubai"], methods=["forest"], backbone="compact-s2-rgb", threads=1, jobs=1
+    )
+    rows = rows_folder(arguments)
+    rows.mkdir(parents=True)
+    first = measure_row("dubai", "forest", 1, arguments, rows)
+    assert measure_row("dubai", "forest", 1, arguments, rows) == json.loads(json.dumps(first))
+    assert measure_row("dubai", "forest", 1, arguments, None)["seconds"] != first["seconds"]
     arguments.threads = 2
-    assert rows_folder(arguments) != arguments.rows
+    assert rows_folder(arguments) != rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -86,9 +87,8 @@ def tiny_model(folder: Path) -> Path:
 
 
 def weigh_features(model: Path, share: float = 0.5) -> None:
-    """Gives features that share of a model's maps; on images as simple as those of tests training gives them none."""
+    """Gives fuser and head that share of a model's maps; on images as simple as those of tests training gives none."""
     from satdifuser_qgis.engine.model_file import read_model, write_model
 
     header, tensors = read_model(model)
-    tensors["share"] = torch.tensor(share)
-    write_model(model, header, tensors)
+    write_model(model, replace(header, decoder=header.decoder | {"share": share}), tensors)

@@ -63,8 +63,8 @@ class TrainingReport:
     """Everything that the report says. Empty or None leaves the section out, and where it matters says so.
 
     ``matrix`` is the confusion matrix on held-back ground (true class in rows, order of ``classes``), ``blocks``
-    the same for each held-back block (they add up to it). ``split`` says in words what was held back, ``sources`` how
-    features and single pixels share the map.
+    the same for each held-back block (they add up to it). ``split`` says in words what was held back, ``decided`` how
+    fuser and head share the map with single pixels.
     """
 
     model_name: str
@@ -78,7 +78,7 @@ class TrainingReport:
     split: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     fusion: tuple[FusionWeight, ...] = ()
-    sources: str = ""
+    decided: str = ""
     warnings: tuple[str, ...] = ()
     inputs: tuple[InputImage, ...] = ()
     provenance: tuple[tuple[str, str], ...] = field(default=())

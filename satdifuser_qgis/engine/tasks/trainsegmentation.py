@@ -40,12 +40,13 @@ from ..training.landcover import (
     samples_of,
     survey,
     train,
+    weighing_seconds,
 )
-from ..training.learners import OnFeatures, WithBackbone
+from ..training.learners import Learner, OnFeatures, WithBackbone
 from ..training.loop import FitResult, FitSettings
-from ..training.pixels import add_pixels
+from ..training.pixels import Weighing, add_pixels
 from ..training.samples import LabelledImage
-from ..training.summary import build_report, label_lines, share_sentence
+from ..training.summary import build_report, label_lines
 
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
@@ -86,7 +87,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         costs = measure_costs(extractor, config, tile_px, bool(request.finetune))
         tuning = _tuning(request, ground)
         tuning_s = tuning_seconds(ground, tuning, costs) if tuning else 0.0
-        whole = Whole(reporter, expected_seconds(ground, request.scaling, settings, costs) + tuning_s)
+        weighing_s = weighing_seconds(ground, costs) if config.pixels else 0.0
+        whole = Whole(reporter, expected_seconds(ground, request.scaling, settings, costs) + weighing_s + tuning_s)
         _tell(request, ground, labels, extractor.device, whole)
         scaling, tried = choose_scaling(
             ground, request.scaling, request.divisor, extractor, config, settings, request.spectral, costs, whole
@@ -97,17 +99,22 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         part = whole.part(costs.seconds(0, settings.steps))
         decoder, result = train(ground, samples, config, settings, device, request.spectral, part)
         fusion = decoder.fusion_table([sample.pyramid for sample in samples[:: max(1, len(samples) // SHOWN_TILES)]])
+        weighing = None
+        if decoder.pixels is not None:
+            part = whole.part(weighing_s)
+            learner: Learner = OnFeatures(decoder, device, request.spectral)
+            weighing = add_pixels(learner, decoder, samples, len(ground.classes), request.seed, part)
         tuned = None
         if tuning:
             samples, part = without_features(samples), whole.part(tuning_s)
             result, tuned = tune(ground, samples, extractor, decoder, result, tuning, request.spectral, part)
-        if decoder.pixels is not None:
-            learner = WithBackbone(extractor, decoder, True) if tuning else OnFeatures(decoder, device, True)
-            with reporter.phase("Weighing features against single pixels"):
-                matrices = add_pixels(learner, decoder, samples, len(ground.classes), request.seed, reporter)
-            result = replace(result, matrices=matrices)
-            reporter.log(share_sentence(float(decoder.share), matrices is not None))
-        header = _header(request, ground, extractor, decoder, scalings[0], gsd, result, tried, tuned)
+            if tuned.kept and weighing:
+                learner = WithBackbone(extractor, decoder, request.spectral)
+                weighing = add_pixels(learner, decoder, samples, len(ground.classes), request.seed, reporter)
+        if weighing:
+            result = replace(result, matrices=weighing.matrices)
+            reporter.log(weighing.sentence)
+        header = _header(request, ground, extractor, decoder, scalings[0], gsd, result, tried, tuned, weighing)
     tensors = decoder.state_dict()
     if header.backbone.tuned:
         tensors |= backbone_tensors(extractor.backbone.network.state_dict())
@@ -115,7 +122,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     for target in (request.model, stored):
         write_model(outputs.part(target), header, tensors)
     if request.report:
-        html = build_report(header, ground, labels, result, fusion, device_title(device))
+        fusion = fusion if decoder.uses_features else []
+        html = build_report(header, ground, labels, result, fusion, weighing, device_title(device))
         outputs.part(request.report).write_text(html, encoding="utf-8")
     reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
@@ -163,6 +171,7 @@ def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, cla
         times=extractor.recipe.times,
         classes=classes,
         side_channels=3 if request.spectral else 0,
+        pixels=request.spectral,
         head_channels=HEAD_CHANNELS[head],
     )
 
@@ -216,6 +225,7 @@ def _header(
     result: FitResult,
     tried: dict[str, float],
     tuned: Tuning | None,
+    weighing: Weighing | None,
 ) -> ModelHeader:
     first, backbone = ground.images[0], extractor.backbone
     return ModelHeader(
@@ -226,7 +236,7 @@ def _header(
         scaling=Scaling("percentile") if scaling.kind == "percentile" else scaling,
         gsd_m=gsd_m,
         tile_px=ground.tile_px,
-        backbone=_reference(request, backbone, tuned is not None and tuned.kept),
+        backbone=_reference(request, backbone, tuned is not None and tuned.kept and decoder.uses_features),
         features=to_plain(extractor.recipe),
         decoder=to_plain(decoder.config),
         spectral=request.spectral,
@@ -239,7 +249,7 @@ def _header(
             "blocks_held_back": len(ground.held_back),
             "validation": request.validation,
             "scaling_tried": tried,
-            "features_share": 1.0 if decoder.pixels is None else round(float(decoder.share), 2),
+            "weighing": {} if weighing is None else weighing.figures,
             "finetune": {} if tuned is None else to_plain(tuned),
             "label_pixels": dict(zip(_keys(ground.classes), ground.class_pixels.tolist(), strict=True)),
         },

@@ -42,7 +42,11 @@ def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, fin
     side = torch.zeros(BATCH, 3, half, half, device=extractor.device) if config.side_channels else None
     target = torch.zeros(BATCH, half, half, dtype=torch.long, device=extractor.device)
     weights = torch.ones(config.classes, device=extractor.device)
-    step_s = _fastest(lambda: segmentation_loss(decoder(levels, (half, half), side), target, weights).backward())
+    step_s = _fastest(
+        lambda: segmentation_loss(
+            decoder.forward_with_balance(levels, (half, half), side)[0], target, weights
+        ).backward()
+    )
     return Costs(tile_s, step_s, _tuned_tile_s(extractor, config, tile_px) if finetune else 0.0)
 
 

@@ -42,12 +42,12 @@ class Tuning:
         """For log and report."""
         if self.kept:
             return (
-                f"the backbone was fine-tuned: mean IoU on the ground held back rose from {self.frozen:.3f} to "
-                f"{self.tuned:.3f}"
+                f"the backbone was fine-tuned: mean IoU of fuser and head on the ground held back rose from "
+                f"{self.frozen:.3f} to {self.tuned:.3f}"
             )
         return (
-            f"fine-tuning the backbone did not pay (mean IoU on the ground held back {self.tuned:.3f}, frozen "
-            f"{self.frozen:.3f}), so the backbone stays as it was"
+            f"fine-tuning the backbone did not pay (mean IoU of fuser and head on the ground held back "
+            f"{self.tuned:.3f}, frozen {self.frozen:.3f}), so the backbone stays as it was"
         )
 
 

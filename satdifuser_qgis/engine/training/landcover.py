@@ -181,6 +181,11 @@ def expected_seconds(ground: Ground, kind: int, settings: FitSettings, costs: Co
     return trial_rounds(ground, kind) * trial + costs.seconds(len(ground.tiles), settings.steps)
 
 
+def weighing_seconds(ground: Ground, costs: Costs) -> float:
+    """One look at the tiles with ground held back; a whole tile without its slopes takes about half a step's time."""
+    return sum(any(block in ground.held_back for block in tile.counts) for tile in ground.tiles) * costs.step_s / 2
+
+
 def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float, reporter: Reporter) -> list[Scaling]:
     """One scaling an image: its own percentiles, or one measured on all images together."""
     sources = [(image.raster, image.bands) for image in images]

@@ -198,31 +198,22 @@ def _look(
     training_loss = float(np.mean(recent))
     if not checking:
         return CurvePoint(step, training_loss, None, None), None
-    matrices = no_counts(checking, classes)
+    blocks = 1 + max(int(sample.block.max()) for sample in checking)
+    matrices = np.zeros((blocks, classes, classes), np.int64)
     losses = []
     learner.module.eval()
     with learner.as_stored():
         for sample in checking:
             reporter.check()
             logits = learner.logits([sample])[0].float().cpu()
-            count_by_block(matrices, sample, logits)
+            predicted = logits[0].argmax(0).numpy()
+            for block in sample.block.unique().tolist():
+                if block >= 0:
+                    truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
+                    matrices[block] += confusion_matrix(truth, predicted, classes)
             losses.append(float(segmentation_loss(logits, sample.held_back[None], weights.cpu())))
     learner.module.train()
     return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrices.sum(axis=0)).miou), matrices
-
-
-def no_counts(checking: Sequence[Sample], classes: int) -> NDArray[np.int64]:
-    """(blocks, K, K) zeros for the blocks that are held back in the samples."""
-    return np.zeros((1 + max(int(sample.block.max()) for sample in checking), classes, classes), np.int64)
-
-
-def count_by_block(matrices: NDArray[np.int64], sample: Sample, logits: Tensor) -> None:
-    """Adds the confusion matrix of each held-back block of a sample, from its logits (1, K, n, n)."""
-    predicted = logits[0].argmax(0).numpy()
-    for block in sample.block.unique().tolist():
-        if block >= 0:
-            truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
-            matrices[block] += confusion_matrix(truth, predicted, len(matrices[block]))
 
 
 def _batches(learner: Learner, samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:

@@ -7,6 +7,7 @@ pixels cannot tell places apart. With more labels the features win, and their sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,35 +17,78 @@ from torch.nn import functional
 
 from ..decoder import Decoder, mixed
 from ..heads.pixels import PixelClassifier, pixel_values
+from ..report.scores import score
 from ..reporter import Reporter
 from .learners import Learner
-from .loop import class_weights, count_by_block, no_counts
+from .loop import class_weights
 from .samples import UNLABELLED, Sample
 
 STEPS, BATCH_PX, MOST_PX = 400, 512, 200_000
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
-# Shares of the features that are tried on ground held back.
+# Shares of fuser and head that are tried on ground held back.
 SHARES = tuple(step / 10 for step in range(11))
 # Without such ground nothing speaks for either.
 UNKNOWN_SHARE = 0.5
 
 
+@dataclass(frozen=True)
+class Weighing:
+    """What fuser and head count for in the map's probabilities, the rest being the classifier's of single pixels.
+
+    Mean IoU on the ground held back of each alone and of both together, and of both together the confusion matrix of
+    each block held back, (blocks, K, K); all None where there is none.
+    """
+
+    share: float
+    fused_miou: float | None = None
+    pixels_miou: float | None = None
+    miou: float | None = None
+    matrices: NDArray[np.int64] | None = None
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """All but the matrices, for the model's header."""
+        return {
+            "share": self.share,
+            "fused_miou": self.fused_miou,
+            "pixels_miou": self.pixels_miou,
+            "miou": self.miou,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """For log and report."""
+        parts = f"{self.share:.0%} by fuser and head, {1 - self.share:.0%} by single pixels and the 5 × 5 around them"
+        if self.miou is None:
+            return f"The map is decided {parts}: no held-back ground tells which to trust more."
+        figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
+        return f"The map is decided {parts} (mean IoU on held-back ground {figures}, {self.miou:.3f} together)."
+
+
 def add_pixels(
     learner: Learner, decoder: Decoder, samples: Sequence[Sample], classes: int, seed: int, reporter: Reporter
-) -> NDArray[np.int64] | None:
-    """Trains the decoder's classifier of pixels and chooses its share; see `choose_share`."""
-    if decoder.pixels is None:
+) -> Weighing:
+    """Trains the decoder's classifier of pixels, then gives fuser and head that one of `SHARES` with the least mean
+    cross-entropy on the ground held back, classes weighed as in training.
+    """
+    classifier = decoder.pixels
+    if classifier is None:
         raise ValueError("this decoder has no classifier of pixels")
-    fit_pixels(decoder.pixels, samples, classes, seed)
-    decoder.pixels.to(learner.device)
-    return choose_share(learner, decoder, samples, classes, reporter)
+    fit_pixels(classifier.cpu(), samples, classes, seed)
+    classifier.to(learner.device)
+    found = _weigh(learner, classifier, samples, classes, reporter)
+    decoder.give_share(found.share)
+    return found
 
 
 def fit_pixels(classifier: PixelClassifier, samples: Sequence[Sample], classes: int, seed: int) -> None:
-    """Trains in place on at most 200,000 of the labelled pixels; takes about a second."""
-    values, targets = _labelled(samples, seed)
-    weights = class_weights(samples, classes)
-    classifier.cpu().train().measure(values)
+    """Trains in place, on the CPU, in about a second: of each class on at most its part of 200,000 pixels."""
+    counts = _count(samples, classes)
+    kept = counts.clamp(max=MOST_PX // classes)
+    values, targets = _labelled(samples, kept / counts.clamp(min=1), seed)
+    # A class of which fewer pixels are looked at counts for all that it has.
+    weights = class_weights(samples, classes) * counts / kept.clamp(min=1)
+    classifier.train().measure(values)
     torch.manual_seed(seed)
     optimiser = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS + 1)
@@ -58,50 +102,56 @@ def fit_pixels(classifier: PixelClassifier, samples: Sequence[Sample], classes: 
     classifier.eval()
 
 
-def _labelled(samples: Sequence[Sample], seed: int) -> tuple[Tensor, Tensor]:
-    """Values (N,3S) and classes (N,) of labelled pixels outside of the ground held back."""
-    total = sum(int((sample.target != UNLABELLED).sum()) for sample in samples)
-    rng = np.random.default_rng(seed)
+def _count(samples: Sequence[Sample], classes: int) -> Tensor:
+    """(K,) pixels to train on."""
+    counts = torch.zeros(classes)
+    for sample in samples:
+        counts += torch.bincount(sample.target[sample.target != UNLABELLED], minlength=classes)
+    return counts
+
+
+def _labelled(samples: Sequence[Sample], shares: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Values (N,3S) and classes (N,) of pixels to train on: of each class about its share (K,), drawn by chance."""
+    generator = torch.Generator().manual_seed(seed)
     values, targets = [], []
     for sample in samples:
-        places = (sample.target != UNLABELLED).nonzero().numpy()
-        if total > MOST_PX:
-            places = places[rng.random(len(places)) < MOST_PX / total]
-        if len(places):
-            rows, columns = torch.from_numpy(places).T
+        rows, columns = (sample.target != UNLABELLED).nonzero(as_tuple=True)
+        chosen = torch.rand(len(rows), generator=generator) < shares[sample.target[rows, columns]]
+        if chosen.any():
+            rows, columns = rows[chosen], columns[chosen]
             values.append(pixel_values(sample.pixels[None])[0, rows, columns])
             targets.append(sample.target[rows, columns])
     return torch.cat(values), torch.cat(targets)
 
 
 @torch.inference_mode()
-def choose_share(
-    learner: Learner, decoder: Decoder, samples: Sequence[Sample], classes: int, reporter: Reporter
-) -> NDArray[np.int64] | None:
-    """Sets the decoder's share of the features to that of `SHARES` with the least mean cross-entropy on ground held
-    back, classes weighed as in training. Returns the confusion matrix of each block held back, (blocks, K, K), with
-    that share; None without such ground.
-    """
+def _weigh(
+    learner: Learner, classifier: PixelClassifier, samples: Sequence[Sample], classes: int, reporter: Reporter
+) -> Weighing:
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
-    if not checking or decoder.pixels is None:
-        decoder.share.fill_(UNKNOWN_SHARE)
-        return None
-    weights = class_weights([sample for sample in samples if bool((sample.target != UNLABELLED).any())], classes)
-    matrices = np.stack([no_counts(checking, classes)] * len(SHARES))
-    losses = torch.zeros(len(SHARES), dtype=torch.float64)
+    weights = class_weights(samples, classes)
+    blocks = 1 + max((int(sample.block.max()) for sample in checking), default=-1)
+    # Both alone are looked at too.
+    shares = (0.0, *SHARES, 1.0)
+    matrices = np.zeros((len(shares), blocks, classes, classes), np.int64)
+    losses, weight = torch.zeros(len(shares), dtype=torch.float64), 0.0
     learner.module.eval()
     with learner.as_stored():
-        for sample in checking:
-            reporter.check()
-            fused = learner.logits([sample])[0].float().cpu()
-            plain = decoder.pixels(sample.pixels[None].to(learner.device)).float().cpu()
-            for number, share in enumerate(SHARES):
+        for number, sample in enumerate(checking):
+            known = sample.held_back != UNLABELLED
+            truth = sample.held_back[known]
+            fused = learner.logits([sample])[0][0].float().cpu()[:, known].T
+            plain = classifier(sample.pixels[None].to(learner.device))[0].float().cpu()[:, known].T
+            cells = (sample.block[known] * classes + truth) * classes
+            for place, share in enumerate(shares):
                 logits = mixed(fused, plain, share)
-                entropy = functional.cross_entropy(
-                    logits, sample.held_back[None], weights, ignore_index=UNLABELLED, reduction="sum"
-                )
-                losses[number] += entropy.double()
-                count_by_block(matrices[number], sample, logits)
-    best = int(losses.argmin())
-    decoder.share.fill_(SHARES[best])
-    return matrices[best]
+                losses[place] += functional.cross_entropy(logits, truth, weights, reduction="sum").double()
+                counts = torch.bincount(cells + logits.argmax(1), minlength=blocks * classes**2)
+                matrices[place] += counts.view(blocks, classes, classes).numpy()
+            weight += float(weights[truth].sum())
+            reporter.progress(number + 1, len(checking), "tiles", "Weighing features against single pixels")
+    if not weight:
+        return Weighing(UNKNOWN_SHARE)
+    best = 1 + int(losses[1:-1].argmin())
+    mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
+    return Weighing(shares[best], mious[-1], mious[0], mious[best], matrices[best])

@@ -11,6 +11,7 @@ from .finetune import Tuning
 from .label_sources import LabelSources
 from .landcover import Ground
 from .loop import FitResult
+from .pixels import Weighing
 
 NO_DATA = "the image has no data there"
 
@@ -25,29 +26,13 @@ def label_lines(ground: Ground) -> list[str]:
     return lines
 
 
-def share_sentence(share: float, checked: bool) -> str:
-    """What features and single pixels have to say on a map. ``checked``: ground held back decided."""
-    if not checked:
-        return "Features and the values of single pixels count alike: no held-back ground tells which to trust more."
-    if share == 0:
-        return (
-            "The map comes from the values of single pixels alone: on held-back ground the features made it worse. "
-            "More labels in more places give them a say."
-        )
-    if share == 1:
-        return "The map comes from the features: on held-back ground the values of single pixels did not help."
-    return (
-        f"The map's probabilities are {share * 100:.0f} % from the features and {100 - share * 100:.0f} % from the "
-        "values of single pixels, as was best on held-back ground."
-    )
-
-
 def build_report(
     header: ModelHeader,
     ground: Ground,
     labels: LabelSources,
     result: FitResult,
     fusion: Sequence[dict[str, float | int | str]],
+    weighing: Weighing | None,
     device: str,
 ) -> str:
     """The HTML of a training's report."""
@@ -67,7 +52,7 @@ def build_report(
         split=_split(ground),
         settings=_settings(header),
         fusion=tuple(FusionWeight(int(f["time"]), str(f["stream"]), float(f["weight"])) for f in fusion),
-        sources=share_sentence(header.training["features_share"], result.matrix is not None) if header.spectral else "",
+        decided=weighing.sentence if weighing else "",
         warnings=labels.notes,
         inputs=tuple(
             InputImage(image.raster.name, image.raster.grid.width, image.raster.grid.height, _note(header, ground, i))
