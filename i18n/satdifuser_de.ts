@@ -316,8 +316,8 @@
    <translation>Zeiten des Diffusionsmodells, 0 (kein Rauschen) bis 999, wie 1, 101, 201. Leer: die des Backbones.</translation>
   </message>
   <message>
-   <source>Learns from the bands themselves beside the features. Held-back ground decides how much each of them is worth; with few labels the bands often decide alone.</source>
-   <translation>Lernt neben den Merkmalen auch von den Kanälen selbst. Zurückgehaltene Flächen entscheiden, was beide wert sind; bei wenigen Beispielen entscheiden oft die Kanäle allein.</translation>
+   <source>Learns from the bands themselves beside the features: in the head, and in a classifier of single pixels and the 5 × 5 around them. Held-back ground decides what head and classifier count for on the map; with few labels it is often the classifier alone.</source>
+   <translation>Lernt neben den Merkmalen auch von den Kanälen selbst: im Kopf und in einem Klassifikator einzelner Pixel und der 5 × 5 um sie herum. Zurückgehaltene Flächen entscheiden, was Kopf und Klassifikator auf der Karte zählen; bei wenigen Beispielen ist es oft der Klassifikator allein.</translation>
   </message>
   <message>
    <source>How often the labels are gone through. 0: until the validation no longer gets better.</source>
@@ -328,8 +328,8 @@
    <translation>Nachtrainiert: nach Fusion und Kopf wird auch der Backbone mit ihnen an den Trainingsdaten trainiert. Dauert ein Mehrfaches; das Ergebnis wird nur behalten, wo es auf den zurückgehaltenen Flächen besser ist, und im Modell gespeichert. Für kompakte Backbones wie das eingebettete Diffusionsmodell.</translation>
   </message>
   <message>
-   <source>Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring pixels do not flatter it. 0: none, and no scores.</source>
-   <translation>Anteil, der zurückgehalten wird, um das Modell zu messen, in Blöcken, damit benachbarte Pixel ihm nicht schmeicheln. 0: keiner, und keine Kennzahlen.</translation>
+   <source>Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring pixels do not flatter it. 0: none, and no scores; the pixel values then count as much as the features.</source>
+   <translation>Anteil, der zurückgehalten wird, um das Modell zu messen, in Blöcken, damit benachbarte Pixel ihm nicht schmeicheln. 0: keiner, und keine Kennzahlen; die Pixelwerte zählen dann so viel wie die Merkmale.</translation>
   </message>
   <message>
    <source>The same seed gives the same model.</source>

@@ -17,10 +17,12 @@ class TrainSegmentationRequest:
     ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green, blue (empty: found by
     name). ``timesteps`` are model times and ``streams`` module paths in the backbone (empty: the backbone's own).
     ``validation`` is the share of the labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains
-    without a check. ``epochs`` 0 is automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the
-    result where the validation gets better. ``styles`` are class names, colours and order from the user's own
-    style. ``divisor`` belongs to scaling 3. What is no parameter of the Toolbox: ``streams``, ``metadata`` (of
-    backbones that know it), ``published`` (as SatDiFuser's published code does), ``threads``, ``name``, ``styles``.
+    without a check. ``spectral`` gives the head the bands beside the features, and trains a classifier of single pixels
+    that decides with it; validation says how much each of them counts, and without it they count alike. ``epochs`` 0 is
+    automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the result where the validation gets
+    better. ``styles`` are class names, colours and order from the user's own style. ``divisor`` belongs to scaling 3.
+    What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
+    SatDiFuser's published code does), ``threads``, ``name``, ``styles``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"

@@ -214,6 +214,8 @@ def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, rep
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
         f"{len(header.classes)} classes; {plan.tiles} tiles, {duration}."
     )
+    if header.decoder.get("share") == 0:
+        reporter.log("This model decides by single pixels alone, so no features are computed.")
 
 
 class _Writers:

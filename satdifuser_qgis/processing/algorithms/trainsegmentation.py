@@ -225,8 +225,9 @@ class TrainSegmentation(EngineAlgorithm):
             QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
             translate(
                 "SatDiFuser",
-                "Learns from the bands themselves beside the features. Held-back ground decides how much each of them "
-                "is worth; with few labels the bands often decide alone.",
+                "Learns from the bands themselves beside the features: in the head, and in a classifier of single "
+                "pixels and the 5 × 5 around them. Held-back ground decides what head and classifier count for on the "
+                "map; with few labels it is often the classifier alone.",
             ),
             advanced=True,
         )
@@ -262,7 +263,8 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring "
-                "pixels do not flatter it. 0: none, and no scores.",
+                "pixels do not flatter it. 0: none, and no scores; the pixel values then count as much as the "
+                "features.",
             ),
             advanced=True,
         )
