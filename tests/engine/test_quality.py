@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import torch
 
+from benchmarks.backbone import land_cover_rows
 from benchmarks.baselines.forest import Forest, pixel_features
 from benchmarks.baselines.unet import SmallUNet, UNetMethod
 from benchmarks.labelled_set import LabelledSet, open_set, read_codes
@@ -127,6 +128,14 @@ def test_the_random_backbone_has_the_same_shapes_other_weights_and_is_reproducib
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
     assert found[0]["conv_in.weight"].shape == net.conv_in.weight.shape
     assert not torch.allclose(found[0]["conv_in.weight"], net.conv_in.weight, atol=1e-3)
+
+
+def test_the_backbones_benchmark_has_these_rows_too(labelled, monkeypatch):
+    monkeypatch.setenv("SATDIFUSER_DATA", str(labelled.train[0].image.parents[4]))
+    chosen = argparse.Namespace(methods=["forest"], backbone="compact-s2-rgb", threads=1)
+    (row,) = land_cover_rows("dubai", chosen)
+    assert (row["kind"], row["extraction"]) == ("baseline", "none")
+    assert row["miou"] > 0.5
 
 
 def test_an_interrupted_run_goes_on_with_the_rows_that_it_has(labelled, tmp_path, monkeypatch):
