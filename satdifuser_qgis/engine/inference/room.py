@@ -12,7 +12,6 @@ from ...protocol.errors import EngineError
 from ...protocol.folders import missing
 from ..raster.read import Raster
 from ..raster.write import in_bytes
-from ..reporter import in_words
 from .landcover_model import LandCoverModel
 from .mapping import MapPlan
 from .tiles import read_tile
@@ -40,11 +39,11 @@ def expected_seconds(plan: MapPlan, model: LandCoverModel, raster: Raster, targe
     return tile_s * len(grid.rows) * len(grid.columns) + pixels * targets / WRITTEN
 
 
-def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, seconds: float) -> None:
+def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, duration: str) -> None:
     """Raises EngineError("no_space") with sizes and time where a disk is too small for all that is to be written.
 
-    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included. ``seconds``: what
-    `expected_seconds` gives.
+    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included. ``duration``: how
+    long the map takes, in words, "" where that is not known.
     """
     pixels = plan.window.height * plan.window.width
     needed: dict[int, int] = {}
@@ -57,10 +56,11 @@ def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, se
     for disk, folder in folders.items():
         free = shutil.disk_usage(folder).free
         if free < needed[disk]:
+            time_and = f"{duration} and " if duration else ""
             size = f"{plan.window.width} × {plan.window.height} pixels"
             raise EngineError(
                 "no_space",
-                f'Mapping {size} of "{raster.name}" takes {in_words(seconds)} and up to {in_bytes(needed[disk])} on '
+                f'Mapping {size} of "{raster.name}" takes {time_and}up to {in_bytes(needed[disk])} on '
                 f'the disk of "{folder}", which has {in_bytes(free)} free.',
                 f"{_smaller(plan, raster)} Or free some space, choose another disk, or leave out outputs.",
             )

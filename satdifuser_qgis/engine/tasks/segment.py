@@ -63,9 +63,11 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, device, reporter)
         pixel_bytes = _pixel_bytes(request, model.header)
-        expected = expected_seconds(plan, model, raster, len(pixel_bytes))
-        _tell(plan, model.header, raster, f"{in_words(expected)} on {device_title(device)}", reporter)
-        check_room(pixel_bytes, plan, raster, expected)
+        # How long a cluster takes is not known here.
+        duration = "" if cluster else in_words(expected_seconds(plan, model, raster, len(pixel_bytes)))
+        where = f"by the cluster at {scheduler}" if cluster else f"{duration} on {device_title(device)}"
+        _tell(plan, model.header, raster, where, reporter)
+        check_room(pixel_bytes, plan, raster, duration)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
