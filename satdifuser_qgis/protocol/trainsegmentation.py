@@ -20,9 +20,10 @@ class TrainSegmentationRequest:
     without a check. ``spectral`` gives the head the bands beside the features, and trains a classifier of single pixels
     that decides with it; validation says how much each of them counts, and without it they count alike. ``epochs`` 0 is
     automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the result where the validation gets
-    better. ``styles`` are class names, colours and order from the user's own style. ``divisor`` belongs to scaling 3.
+    better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
+    ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
-    SatDiFuser's published code does), ``threads``, ``name``, ``styles``.
+    SatDiFuser's published code does), ``threads``, ``name``, ``styles``, ``raster_styles``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"
@@ -56,6 +57,7 @@ class TrainSegmentationRequest:
     threads: int = 0
     name: str = ""
     styles: Tuple[StyledClass, ...] = ()
+    raster_styles: Tuple[Tuple[StyledClass, ...], ...] = ()
     report: str = ""
 
     def __post_init__(self) -> None:
@@ -63,6 +65,11 @@ class TrainSegmentationRequest:
             raise ValueError("there are no labels: give a vector layer with a class field, or label rasters")
         if self.labels and not self.class_field:
             raise ValueError("class_field is empty: name the field of the labels that holds the class")
+        if self.raster_styles and len(self.raster_styles) != len(self.label_rasters):
+            raise ValueError(
+                f"raster_styles has {len(self.raster_styles)} styles, label_rasters {len(self.label_rasters)} rasters; "
+                "give one each, [] for a raster without a style"
+            )
         if any(band < 1 for band in self.bands):
             raise ValueError(f"bands are {self.bands} but bands are counted from 1")
         if not 0 <= self.validation <= 0.9:

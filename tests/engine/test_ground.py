@@ -16,7 +16,7 @@ from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent, Whole
 from satdifuser_qgis.engine.training.estimate import Costs
-from satdifuser_qgis.engine.training.landcover import choose_scaling, survey
+from satdifuser_qgis.engine.training.landcover import NO_DATA, NO_ROOM, choose_scaling, survey, within_budget
 from satdifuser_qgis.engine.training.loop import FitSettings
 from satdifuser_qgis.engine.training.samples import LabelledImage
 from satdifuser_qgis.protocol.classes import LandCoverClass
@@ -62,7 +62,7 @@ def test_a_class_without_a_labelled_pixel_is_no_class_of_the_model(image):
     assert (after == np.select([before == code for code in PRESENT], range(5), -1)).all()
     # Of the first class, 16 pixels are taken by one without data.
     assert ground.class_pixels.tolist() == [13 * 60 - 16, 13 * 60, 13 * 60, 13 * 60, 12 * 60]
-    assert len(ground.without_data) == len(ground.held_back_pixels) == 5
+    assert len(ground.ignored[NO_DATA]) == len(ground.held_back_pixels) == 5
     named = ", ".join(f'"class {code}"' for code in (0, 1, 2, 4, 5, 6, 8, 9, 10, 11))
     assert notes.lines == [
         f"35 classes have no labelled pixel with data on the images and are left out: {named} and 25 more."
@@ -83,9 +83,24 @@ def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, im
     notes = Notes()
     ground = survey([image] * images, NATIONAL, 16, validation, 0, Silent())
     cpu = torch.device("cpu")
+    cpu = torch.device("cpu")
     extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
     config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 5)
     costs, whole = Costs(1, 1), Whole(notes, 1)
     kind, tried = choose_scaling(ground, 0, 0, extractor, config, FitSettings(1), False, costs, whole)
     assert (kind, tried) == ("constant", {})
     assert [line.startswith("Scaling: constants") and reason in line for line in notes.lines] == [True]
+
+
+def test_tiles_beyond_the_memory_budget_are_told_and_counted_as_ignored(image, tmp_path, monkeypatch):
+    ground = survey([image], NATIONAL, 16, 0.2, 0, Notes())
+    cpu = torch.device("cpu")
+    extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
+    assert within_budget(ground, extractor, Notes()) is ground
+    monkeypatch.setattr("satdifuser_qgis.engine.training.landcover.FEATURE_BUDGET", 1)
+    notes = Notes()
+    smaller = within_budget(ground, extractor, notes)
+    assert len(smaller.tiles) == 8 < len(ground.tiles)
+    assert notes.lines[0].startswith(f"8 of {len(ground.tiles)} labelled tiles are used")
+    assert (smaller.class_pixels > 0).all()
+    assert (smaller.class_pixels + smaller.ignored[NO_ROOM] == ground.class_pixels).all()

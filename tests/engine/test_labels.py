@@ -19,7 +19,7 @@ from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.training.label_sources import read_label_sources
 from satdifuser_qgis.engine.vector.class_table import ClassTable, case_notes, merge_classes
-from satdifuser_qgis.engine.vector.labels import burn, contested, crs_note, overlaps, read_vector_labels
+from satdifuser_qgis.engine.vector.labels import burn, contested, crs_note, read_vector_labels, touching
 from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
@@ -224,13 +224,13 @@ def test_labels_in_another_crs_land_on_the_same_pixels(tmp_path):
     labels.table.assign(**{"class": ["a", "b"]}).to_crs(4326).to_file(path)
     there = read_vector_labels(str(path), "class")
     np.testing.assert_array_equal(burn(there, grid, grid.whole), burn(labels, grid, grid.whole))
-    assert overlaps(there, grid)
-    assert not overlaps(there, Grid(WKT, Affine(10, 0, 6e5, 0, -10, 5.2e6), 50, 50))
+    assert touching(there, grid).all()
+    assert not touching(there, Grid(WKT, Affine(10, 0, 6e5, 0, -10, 5.2e6), 50, 50)).any()
 
 
 def test_a_missing_crs_is_taken_to_be_the_same_and_said(tmp_path):
     labels = labels_of(tmp_path, ["a", "b"], crs=None)
-    assert overlaps(labels, GRID)
+    assert touching(labels, GRID).any()
     assert crs_note(labels, GRID) == "The labels have no CRS and are taken to be in that of the raster."
     bare = Grid("", GRID.transform, 10, 10)
     assert crs_note(labels, bare) == ""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 
 from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.outputs import Outputs
@@ -103,7 +104,7 @@ def test_every_labelled_pixel_counts_once(request_):
 
 def test_codes_with_one_name_in_the_legend_stay_classes_with_figures_of_their_own(request_):
     styles = tuple(StyledClass(str(code), "wood" if code < 3 else f"c{code}", f"#00000{code}") for code in (1, 2, 3, 4))
-    train(dataclasses.replace(request_, styles=styles, epochs=1))
+    train(dataclasses.replace(request_, raster_styles=(styles,), epochs=1))
     header = read_header(request_.model)
     assert [(item.code, item.name) for item in header.classes] == [(1, "wood"), (2, "wood"), (3, "c3"), (4, "c4")]
     assert set(header.training["label_pixels"]) == set(header.scores["iou"]) == {"wood (1)", "wood (2)", "c3", "c4"}
@@ -206,3 +207,35 @@ def test_a_smooth_landscape_is_learnt(request_):
     result = train(dataclasses.replace(request_, epochs=25, spectral=False))
     assert result.values["miou"] > 0.5
     assert set(np.unique(codes)) == {1, 2, 3, 4}
+
+
+def test_the_style_of_one_source_does_not_rename_the_codes_of_another(request_, tmp_path):
+    """A field's 1 is maize; the label raster's 1 has no name of its own, so that both are one class, named once."""
+    box = shapely.box(500_100, 5_198_600, 500_900, 5_199_400)
+    labels = write_label_layer(tmp_path / "drawn.gpkg", [box], [7])
+    styles = (StyledClass("7", "maize", "#112233"), StyledClass("1", "never seen here", "#445566"))
+    train(dataclasses.replace(request_, labels=labels, class_field="class", styles=styles, epochs=1))
+    names = [item.name for item in read_header(request_.model).classes]
+    assert "maize" in names
+    assert "never seen here" not in names
+
+
+def test_labels_beside_all_images_are_counted(request_, tmp_path):
+    inside, outside = shapely.box(500_100, 5_198_600, 500_900, 5_199_400), shapely.box(0, 0, 10, 10)
+    labels = write_label_layer(tmp_path / "some.gpkg", [inside, outside, outside], ["wood", "wood", "field"])
+    notes = Notes()
+    train(dataclasses.replace(request_, labels=labels, class_field="class", epochs=1), notes)
+    assert 'Labels of "some" that lie on no image are ignored: 1 of "field", 1 of "wood".' in notes.lines
+
+
+def test_an_image_without_labels_does_not_set_the_scaling(request_, tmp_path):
+    values, _ = landscape(height=60, width=60, seed=9)
+    bright = write_raster(
+        tmp_path / "bright.tif", (values.astype(np.uint16) + 1) * 200, transform=PLACE @ Affine.translation(5000, 0)
+    )
+    train(dataclasses.replace(request_, epochs=1))
+    alone = read_header(request_.model).scaling
+    train(dataclasses.replace(request_, more_inputs=(bright,), epochs=1))
+    header = read_header(request_.model)
+    assert header.scaling == alone
+    assert header.training["images"] == 1

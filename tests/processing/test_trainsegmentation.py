@@ -123,7 +123,7 @@ def test_label_rasters_and_more_images_become_paths(train, engine, image, tmp_pa
     )
     assert (request.more_inputs, request.label_rasters, request.labels) == ((other,), (codes,), "")
     # The engine reads the file's own colour table.
-    assert request.styles == ()
+    assert request.styles == request.raster_styles == ()
 
 
 def test_one_raster_needs_no_list(train, engine, image, tmp_path):
@@ -137,10 +137,13 @@ def test_one_raster_needs_no_list(train, engine, image, tmp_path):
 
 
 def test_the_style_beside_a_label_raster_counts(train, engine, image, tmp_path):
-    codes = str(landscape.write_raster(tmp_path / "codes.tif", bands=1))
+    plain, codes = (str(landscape.write_raster(tmp_path / f"{name}.tif", bands=1)) for name in ("plain", "codes"))
     ClassMap([LandCoverClass(2, "wood", "#00ff00"), LandCoverClass(1, "1", "#0000ff")]).save(codes)
-    request = request_of(train, engine, INPUT=image, LABEL_RASTERS=[codes], MODEL=str(tmp_path / "m.safetensors"))
-    assert request.styles == (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#0000ff"))
+    request = request_of(
+        train, engine, INPUT=image, LABEL_RASTERS=[plain, codes], MODEL=str(tmp_path / "m.safetensors")
+    )
+    assert request.styles == ()
+    assert request.raster_styles == ((), (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#0000ff")))
 
 
 def test_a_raster_in_a_list_that_cannot_be_opened_is_refused(train, chosen, tmp_path):

@@ -41,6 +41,7 @@ from ..training.landcover import (
     survey,
     train,
     weighing_seconds,
+    within_budget,
 )
 from ..training.learners import Learner, OnFeatures, WithBackbone
 from ..training.loop import FitResult, FitSettings
@@ -74,14 +75,17 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             check_compact(backbone)
         extractor = Extractor(backbone, _recipe(request, backbone), device)
         tile_px = TILE_PX[backbone.space]
-        _tell_pixel_size(backbone, rasters[0], reporter)
-        gsd = rasters[0].grid.gsd_m or 0.0
+        first = next(raster for raster, window in zip(rasters, labels.windows, strict=True) if not window.empty)
+        _tell_pixel_size(backbone, first, reporter)
+        gsd = first.grid.gsd_m or 0.0
         images = [
             LabelledImage(raster, chosen, reader, window, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
             for raster, chosen, reader, window in zip(rasters, bands, labels.readers, labels.windows, strict=True)
+            if not window.empty
         ]
         with reporter.phase("Looking for labelled ground"):
             ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
+        ground = within_budget(ground, extractor, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
         settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
         costs = measure_costs(extractor, config, tile_px, bool(request.finetune))

@@ -17,7 +17,7 @@ from ..raster.read import Raster
 from ..reporter import Reporter
 from ..vector.class_table import UNLABELLED, case_notes, merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
-from ..vector.labels import VectorLabels, around, burn, contested, crs_note, overlaps, read_vector_labels
+from ..vector.labels import VectorLabels, around, burn, contested, crs_note, read_vector_labels, touching
 
 _BLOCK = 2048
 Reader = Callable[[Window], NDArray[np.int16]]
@@ -45,7 +45,8 @@ def read_label_sources(
     Raises EngineError bad_input, bad_request, no_overlap, too_few_labels.
     """
     vector = read_vector_labels(request.labels, request.class_field, request.styles) if request.labels else None
-    label_rasters = [open_label_raster(path, request.styles) for path in request.label_rasters]
+    styles = request.raster_styles or [()] * len(request.label_rasters)
+    label_rasters = [open_label_raster(*item) for item in zip(request.label_rasters, styles, strict=True)]
     for label in label_rasters:
         stack.callback(label.raster.close)
     tables = ([vector.class_table] if vector else []) + [label.class_table for label in label_rasters]
@@ -79,22 +80,31 @@ def _serve_vector(
     served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]],
     reporter: Reporter,
 ) -> list[str]:
-    notes, met = [], False
+    notes, met = [], np.zeros(len(vector.table), np.bool_)
     for number, raster in enumerate(rasters):
-        if overlaps(vector, raster.grid):
-            met = True
+        touched = touching(vector, raster.grid)
+        if touched.any():
+            met |= touched
             served[number].append((vector, lookup))
             reporter.log(f'Labels "{vector.name}" serve the image "{raster.name}".')
             notes.append(crs_note(vector, raster.grid))
             notes.append(_contested_note(vector, raster))
-    if not met and not any(served):
+    if not met.any() and not any(served):
         listed = ", ".join(f'"{raster.name}"' for raster in rasters)
         raise EngineError(
             "no_overlap",
             f'No label of "{vector.name}" lies on the image{"s" * (len(rasters) > 1)} {listed}.',
             "Check that labels and image show the same ground, and their coordinate reference systems.",
         )
-    return sorted({note for note in notes if note})
+    return sorted({note for note in (*notes, _missed_note(vector, ~met)) if note})
+
+
+def _missed_note(vector: VectorLabels, missed: NDArray[np.bool_]) -> str:
+    if not missed.any():
+        return ""
+    counts = np.bincount(vector.table["index"].to_numpy()[missed], minlength=len(vector.classes))
+    listed = ", ".join(f'{count} of "{item.name}"' for item, count in zip(vector.classes, counts, strict=True) if count)
+    return f'Labels of "{vector.name}" that lie on no image are ignored: {listed}.'
 
 
 def _contested_note(vector: VectorLabels, raster: Raster) -> str:

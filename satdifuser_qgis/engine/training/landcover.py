@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +39,9 @@ AUTOMATIC_EPOCHS = 36
 STEPS = (300, 1000)
 # A trial of one scaling: a share of the tiles and of the steps.
 TRIAL_TILES, TRIAL_STEPS = 96, 120
+# Why labelled pixels are ignored.
+NO_DATA = "the image has no data there"
+NO_ROOM = "features of more tiles do not fit the memory kept for them"
 # Classes that one line of the log names.
 MOST_NAMED = 10
 
@@ -47,7 +50,7 @@ MOST_NAMED = 10
 class Ground:
     """What training sees: tiles with labels, and the blocks of ground that are held back.
 
-    ``without_data``: (K,) labelled pixels that are ignored, since the images hold no data there.
+    ``ignored``: for each reason, (K,) labelled pixels that are not used.
     """
 
     images: Sequence[LabelledImage]
@@ -57,7 +60,7 @@ class Ground:
     block_px: int
     classes: tuple[LandCoverClass, ...]
     tile_px: int
-    without_data: NDArray[np.int64]
+    ignored: Mapping[str, NDArray[np.int64]]
 
     @property
     def class_pixels(self) -> NDArray[np.int64]:
@@ -105,7 +108,21 @@ def survey(
             counts[block] = counts.get(block, np.zeros(len(classes), np.int64)) + pixels
     held_back = choose_validation(counts, validation, seed)
     larger = [replace(lattice, merge=merge) for lattice in squares]
-    return Ground(images, larger, tiles, held_back, square_px * merge, classes, tile_px, without_data)
+    return Ground(images, larger, tiles, held_back, square_px * merge, classes, tile_px, {NO_DATA: without_data})
+
+
+def within_budget(ground: Ground, extractor: Extractor, reporter: Reporter) -> Ground:
+    """The ground with as many tiles as the memory kept for their features holds, all classes well represented."""
+    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, len(extractor.recipe.times)))
+    tiles = choose_tiles(ground.tiles, limit, extractor.recipe.seed)
+    if len(tiles) == len(ground.tiles):
+        return ground
+    reporter.log(
+        f"{len(tiles)} of {len(ground.tiles)} labelled tiles are used, chosen so that every class is well "
+        f"represented: their features fill the {FEATURE_BUDGET / 2**30:.0f} GiB kept for them."
+    )
+    chosen = replace(ground, tiles=tiles)
+    return replace(chosen, ignored={**ground.ignored, NO_ROOM: ground.class_pixels - chosen.class_pixels})
 
 
 def _renumbered(images: Sequence[LabelledImage], present: NDArray[np.intp], classes: int) -> list[LabelledImage]:
@@ -198,16 +215,9 @@ def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float,
 def samples_of(
     ground: Ground, extractor: Extractor, scalings: Sequence[Scaling], reporter: Reporter, message: str
 ) -> list[Sample]:
-    """Features of the ground's tiles, of as many as the memory budget allows."""
-    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, len(extractor.recipe.times)))
-    tiles = choose_tiles(ground.tiles, limit, extractor.recipe.seed)
-    if len(tiles) < len(ground.tiles):
-        reporter.log(
-            f"{len(tiles)} of {len(ground.tiles)} labelled tiles are used, chosen so that every class is well "
-            f"represented: their features fill the {FEATURE_BUDGET / 2**30:.0f} GiB kept for them."
-        )
+    """Features of the ground's tiles."""
     return compute_samples(
-        ground.images, ground.lattices, tiles, ground.held_back, extractor, scalings, ground.tile_px, BATCH,
+        ground.images, ground.lattices, ground.tiles, ground.held_back, extractor, scalings, ground.tile_px, BATCH,
         reporter, message,
     )  # fmt: skip
 

@@ -13,15 +13,15 @@ from .landcover import Ground
 from .loop import FitResult
 from .pixels import Weighing
 
-NO_DATA = "the image has no data there"
-
 
 def label_lines(ground: Ground) -> list[str]:
     """A line a class for the log: labelled pixels that are used, held back, and ignored with the reason."""
     lines = []
-    counts = zip(ground.classes, ground.class_pixels, ground.held_back_pixels, ground.without_data, strict=True)
-    for item, used, held_back, lost in counts:
-        ignored = f", {lost:,} more ignored ({NO_DATA})" if lost else ""
+    counts = zip(ground.classes, ground.class_pixels, ground.held_back_pixels, strict=True)
+    for index, (item, used, held_back) in enumerate(counts):
+        ignored = "".join(
+            f", {lost[index]:,} more ignored ({why})" for why, lost in ground.ignored.items() if lost[index]
+        )
         lines.append(f'Class "{item.name}": {used:,} labelled pixels, {held_back:,} of them held back{ignored}.')
     return lines
 
@@ -36,15 +36,11 @@ def build_report(
     device: str,
 ) -> str:
     """The HTML of a training's report."""
-    held, total = ground.held_back_pixels, ground.class_pixels
     data = TrainingReport(
         model_name=header.name,
         task="Train a land-cover model",
         classes=ground.classes,
-        label_counts=tuple(
-            LabelCount(item.code, int(all_px - held_px), int(held_px), int(lost), NO_DATA if lost else "")
-            for item, all_px, held_px, lost in zip(ground.classes, total, held, ground.without_data, strict=True)
-        ),
+        label_counts=_label_counts(ground),
         curve=result.curve,
         best_step=result.best_step,
         matrix=result.matrix,
@@ -65,6 +61,20 @@ def build_report(
         ),
     )
     return training_report(data)
+
+
+def _label_counts(ground: Ground) -> tuple[LabelCount, ...]:
+    held, total = ground.held_back_pixels, ground.class_pixels
+    return tuple(
+        LabelCount(
+            item.code,
+            int(total[index] - held[index]),
+            int(held[index]),
+            int(sum(lost[index] for lost in ground.ignored.values())),
+            "; ".join(why for why, lost in ground.ignored.items() if lost[index]),
+        )
+        for index, item in enumerate(ground.classes)
+    )
 
 
 def _split(ground: Ground) -> str:

@@ -149,10 +149,12 @@ def around(labels: VectorLabels, grid: Grid) -> Window:
     return Window(top, left, bottom - top, right - left).intersection(grid.whole)
 
 
-def overlaps(labels: VectorLabels, grid: Grid) -> bool:
-    """Whether any label touches the raster."""
+def touching(labels: VectorLabels, grid: Grid) -> NDArray[np.bool_]:
+    """Which of the labels touch the raster, one item a row of their ``table``."""
     tree = _place(labels, grid.crs_wkt).tree
-    return bool(tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects").size)
+    found = np.zeros(len(labels.table), np.bool_)
+    found[tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")] = True
+    return found
 
 
 def crs_note(labels: VectorLabels, grid: Grid) -> str:

@@ -340,7 +340,8 @@ class TrainSegmentation(EngineAlgorithm):
             seed=self.parameterAsInt(parameters, self.SEED, context),
             device=self.parameterAsEnum(parameters, self.DEVICE, context),
             name=_model_name(outputs[self.MODEL], image.name),
-            styles=_styles(layer, field, rasters),
+            styles=styles_of_field(layer, field),
+            raster_styles=_raster_styles(rasters),
             report=outputs[self.REPORT],
         )
 
@@ -400,5 +401,7 @@ def _model_name(target: str, image: str) -> str:
     return Path(target).stem
 
 
-def _styles(layer: Optional[QgsVectorLayer], field: str, rasters: List[Image]) -> Tuple[StyledClass, ...]:
-    return styles_of_field(layer, field) or styles_of_raster(rasters[0].styled() if rasters else None)
+def _raster_styles(rasters: List[Image]) -> Tuple[Tuple[StyledClass, ...], ...]:
+    """Of each label raster; () where none has a style."""
+    styles = tuple(styles_of_raster(raster.styled()) for raster in rasters)
+    return styles if any(styles) else ()
