@@ -33,7 +33,10 @@ STAGED = ROOT / "build"
 PLUGIN = "satdifuser_qgis"
 UNSEEN_TILE = "kr_202309_17.tif"
 FILES = ("model.safetensors", "report.html", "land_cover.tif", "land_cover.gpkg", "entropy.tif", "preview.png")
-HIDDEN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PROJ_LIB", "PROJ_DATA", "GDAL_DATA")
+HIDDEN = (
+    "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PROJ_LIB", "PROJ_DATA", "GDAL_DATA",
+    "SATDIFUSER_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "QGIS_CUSTOM_CONFIG_PATH",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def choose(arguments: argparse.Namespace, folder: Path) -> Scene:
             if not Path(path).exists():
                 raise SystemExit(f"{path} is not there.")
         return own(arguments)
+    if arguments.labels or arguments.class_field:
+        raise SystemExit("LABELS and CLASS_FIELD need INPUT, the image that they belong to.")
     try:
         return korea()
     except FileNotFoundError:

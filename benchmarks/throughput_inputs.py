@@ -83,6 +83,8 @@ def write_random_model(path: Path, backbone: str) -> Path:
         classes=len(classes),
         side_channels=3,
         head_channels=HEAD_CHANNELS["light"],
+        pixels=True,
+        share=0.9,
     )
     header = ModelHeader(
         name="throughput",

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, UNet2DConditionModel
 from tiny import BETAS, pixel_backbone, write
 
+from benchmarks.throughput_inputs import latent_backbone
 from satdifuser_qgis.engine.backbones import Backbone, load_backbone
 from satdifuser_qgis.engine.backbones.schedule import read_prediction, read_schedule
 from satdifuser_qgis.protocol.errors import EngineError
@@ -176,3 +177,17 @@ def test_a_shipped_name_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     pixel_backbone(tmp_path / "compact-s2-rgb")
     monkeypatch.setattr("satdifuser_qgis.engine.backbones.load.shipped_models", lambda: tmp_path)
     assert load_backbone("", CPU).name == load_backbone("compact-s2-rgb", CPU).name == "tiny"
+
+
+def test_latent_folders_of_other_kinds_are_refused_with_the_reason(tmp_path: Path) -> None:
+    folder = Path(latent_backbone(tmp_path / "filling"))
+    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+    UNet2DConditionModel.from_config({**config, "in_channels": 9}).save_pretrained(folder / "unet")
+    with pytest.raises(EngineError, match="takes 9 channels, but the autoencoder beside it makes 4") as caught:
+        load_backbone(str(folder), CPU)
+    assert caught.value.code == "bad_model"
+    ldm = pixel_backbone(tmp_path / "ldm")
+    (ldm / "vqvae").mkdir()
+    with pytest.raises(EngineError, match="only networks in pixel space") as caught:
+        load_backbone(str(ldm), CPU)
+    assert caught.value.code == "bad_model"

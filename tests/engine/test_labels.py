@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from contextlib import ExitStack
 
 import geopandas
@@ -157,6 +158,22 @@ def test_broken_and_missing_geometries_are_counted_and_repaired(tmp_path):
     )  # fmt: skip
     assert shapely.is_valid(np.asarray(labels.table.geometry.values)).all()
     assert (burn(labels, GRID, GRID.whole) >= 0).sum() > 4
+
+
+def test_rings_that_are_not_closed_are_closed_and_what_cannot_be_mended_is_counted(tmp_path):
+    shapes_of = {
+        "a": {"type": "Polygon", "coordinates": [[[1, 1], [5, 1], [5, 5], [1, 5]]]},
+        "b": {"type": "LineString", "coordinates": [[1, 1]]},
+        "c": {"type": "Polygon", "coordinates": [[[6, 6], [8, 6], [8, 8], [6, 6]]]},
+    }
+    features = [
+        {"type": "Feature", "properties": {"class": name}, "geometry": shape} for name, shape in shapes_of.items()
+    ]
+    path = tmp_path / "broken.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    labels = read_vector_labels(str(path), "class")
+    assert labels.table["index"].tolist() == [0, 2]
+    assert labels.notes == ("1 feature has no geometry and is left out.",)
 
 
 def test_polygons_take_pixel_centres_lines_what_they_touch_points_their_pixel(tmp_path):

@@ -106,6 +106,14 @@ def test_blocks_of_columns_give_the_same_numbers_as_one(window, monkeypatch):
     assert np.abs(_map(raster, window, 4)[0] - whole).max() < 1e-6
 
 
+@pytest.mark.parametrize(("side", "width"), [(128, 4096), (400, 6400), (640, 6553), (1280, 3276), (2032, 4064)])
+def test_a_strip_has_a_bounded_number_of_pixels(side, width):
+    grid = tile_grid(40_000, 40_000, side, 128, 25)
+    plan = MapPlan(Window(0, 0, 40_000, 40_000), grid, (1, 2, 3), SCALING, 3)
+    assert max(block.width for block in plan.blocks()) == width
+    assert width * side <= max(mapping.LARGEST_STRIP_PX, 2 * side**2)
+
+
 def test_what_is_finished_is_not_computed_again_and_the_rest_is_the_same_to_the_bit():
     raster = _raster(90, 40)
     plan = MapPlan(raster.grid.whole, tile_grid(90, 40, 16, 16, 60), (1, 2, 3), SCALING, 3)

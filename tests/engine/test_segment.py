@@ -17,6 +17,7 @@ import shapely
 import torch
 from affine import Affine
 
+from satdifuser_qgis.engine.inference import finished
 from satdifuser_qgis.engine.model_file import read_model, write_model
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.normalise import Scaling
@@ -356,3 +357,35 @@ def test_real_imagery_end_to_end(shared_data, tmp_path):
     most_common = np.bincount(truth.ravel()).max() / truth.size
     assert (truth == found).mean() > most_common
     assert result.values["overall_accuracy"] > 0.5
+
+
+def test_that_no_more_parts_are_kept_is_told_once(request_, monkeypatch):
+    notes = _Lines()
+    monkeypatch.setattr(finished, "LARGEST", 1)
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, overlap=60), notes, outputs)
+    assert sum("no room to keep" in line for line in notes.lines) == 1
+
+
+def test_that_sizes_in_metres_are_unknown_is_told(request_, tmp_path):
+    values, _ = landscape(height=140, width=150)
+    plain = write_raster(tmp_path / "plain.tif", values, crs=None, transform=None)
+    notes = _Lines()
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, input=plain), notes, outputs)
+    assert any("no coordinate reference system" in line and "10 m a pixel" in line for line in notes.lines)
+    header, tensors = read_model(request_.model)
+    model = tmp_path / "nowhere.safetensors"
+    write_model(model, dataclasses.replace(header, gsd_m=0.0), tensors)
+    notes = _Lines()
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, model=str(model)), notes, outputs)
+    assert any("pixels of unknown size" in line for line in notes.lines)
+
+
+class _Lines(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str, level: str = "info") -> None:
+        self.lines.append(message)

@@ -67,6 +67,10 @@ def test_the_parts_of_a_mosaic_are_read_too(request_, tmp_path):
     )
     with pytest.raises(EngineError, match="is also read as"):
         check_targets(dataclasses.replace(request_, input=str(mosaic), output=request_.input))
+    around = tmp_path / "around.vrt"
+    around.write_text(mosaic.read_text().replace("image.tif", "mosaic.vrt"))
+    with pytest.raises(EngineError, match="is also read as"):
+        check_targets(dataclasses.replace(request_, input=str(around), output=request_.input))
 
 
 def test_other_tables_of_a_geopackage_are_not_lost(request_, tmp_path):

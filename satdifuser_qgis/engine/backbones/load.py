@@ -90,6 +90,14 @@ def _number(path: Path) -> int:
 
 
 def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
+    latent = next((name for name in ("vae", "vqvae") if (folder / name).is_dir()), "")
+    if latent:
+        raise EngineError(
+            "bad_model",
+            f"The network in {unet} is a UNet2DModel for the latents of the autoencoder in {folder / latent}; of that "
+            "kind only networks in pixel space can be used.",
+            "Choose a folder with a UNet2DConditionModel and its autoencoder, or a UNet2DModel alone.",
+        )
     card, schedule, clean = read_card(folder, "pixel"), read_schedule(folder / "scheduler"), folder / CLEAN
 
     def load_clean() -> Backbone:
@@ -138,9 +146,17 @@ def _load_latent(folder: Path, unet: Path, device: torch.device) -> Backbone:
     if len(plain) < len(weights):
         metadata = metadata_from_weights(weights, network.config.block_out_channels[0], network.time_proj)
     vae = home / "vae"
+    codec = VaeCodec(build_vae(vae))
+    if codec.channels != network.config.in_channels:
+        raise EngineError(
+            "bad_model",
+            f"The network in {unet} takes {network.config.in_channels} channels, but the autoencoder beside it makes "
+            f"{codec.channels}.",
+            "Choose a folder of a model that makes images; one that fills holes, for instance, takes more than those.",
+        )
     return Backbone(
         network,
-        VaeCodec(build_vae(vae)),
+        codec,
         read_schedule(home / "scheduler"),
         card,
         device,

@@ -26,7 +26,7 @@ _NAME = re.compile(r"r(\d+)_c(\d+)_(\d+)x(\d+)\.npz")
 
 class Finished:
     """The parts of one map, by their windows. ``key`` stands for everything that the map's pixels depend on; with an
-    empty one nothing is kept.
+    empty one nothing is kept. ``keeps``: whether parts are kept, until there is no room for one.
 
     Nothing here can fail a run: parts that cannot be written or read are computed again.
     """
@@ -34,7 +34,7 @@ class Finished:
     def __init__(self, key: str) -> None:
         self.folder = folders.unfinished() / (key or "none")
         self.windows: set[Window] = set()
-        self._keeps = bool(key)
+        self.keeps = bool(key)
         make_room(self.folder)
         self._bytes = folders.size(folders.unfinished())
 
@@ -53,21 +53,24 @@ class Finished:
         """Whether this part is finished."""
         return window in self.windows
 
-    def add(self, window: Window, products: Products) -> None:
-        """Keeps a part, as long as there is room for it."""
+    def add(self, window: Window, products: Products) -> bool:
+        """Keeps a part; False from the first one on that there is no room for."""
         size = sum(array.nbytes for array in products.values())
-        if not self._keeps or self._bytes + size > LARGEST:
-            return
+        self.keeps = self.keeps and self._bytes + size <= LARGEST
+        if not self.keeps:
+            return False
         path = self.folder / f"r{window.row}_c{window.col}_{window.height}x{window.width}.npz"
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.folder).free - size < LEAVE_FREE:
-                return
+                self.keeps = False
+                return False
             part = path.with_name(f"{path.stem}.{os.getpid()}.part")
             with part.open("wb") as file:
                 np.savez(file, **products)  # type: ignore[arg-type]
             os.replace(part, path)
             self._bytes += size
+        return True
 
     def clear(self) -> None:
         """The map is whole: nothing is kept of its parts."""

@@ -20,10 +20,12 @@ from .ahead import ahead
 from .landcover_model import LandCoverModel
 from .tiles import TileGrid, blend_weights, read_tile
 
-# Memory must not grow with the raster's width: a block has at most so many columns, and so many tiles at least,
-# since the tiles at its sides are computed for both blocks.
+# Memory must not grow with the raster's width: a block has so many columns, or so many tiles where these are wider,
+# since the tiles at its sides are computed for both blocks. Where a tile is large, since the raster is finer than the
+# model, the pixels of a block's row of tiles are the limit; two tiles there must be.
 WIDEST_PX = 4096
 FEWEST_TILES = 16
+LARGEST_STRIP_PX = 4096 * 1024
 # Batches that are read before the network asks for them.
 READ_AHEAD = 2
 
@@ -48,7 +50,8 @@ class MapPlan:
 
     def blocks(self) -> list[Window]:
         """The window cut into blocks of columns, at places that do not depend on the window."""
-        width = max(WIDEST_PX, FEWEST_TILES * self.grid.side)
+        side = self.grid.side
+        width = max(2 * side, min(max(WIDEST_PX, FEWEST_TILES * side), LARGEST_STRIP_PX // side))
         first, end = self.window.col, self.window.col + self.window.width
         cuts = [first, *range((first // width + 1) * width, end, width), end]
         return [Window(self.window.row, left, self.window.height, right - left) for left, right in pairwise(cuts)]

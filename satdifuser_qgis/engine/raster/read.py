@@ -263,6 +263,23 @@ class Raster:
         return tuple(role_of(colour.name) for colour in self.dataset.colorinterp)
 
 
+def files_behind(path: str) -> list[str]:
+    """All files that a raster is read from, those of mosaics in mosaics too; none where it cannot be opened."""
+    found: dict[str, None] = {}
+    waiting = [path]
+    while waiting:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(waiting.pop()) as file:
+                    new = [name for name in file.files if name not in found]
+        except RasterioError:  # told by whoever opens the raster itself
+            continue
+        found |= dict.fromkeys(new)
+        waiting += [name for name in new if name.lower().endswith(".vrt")]
+    return list(found)
+
+
 def open_raster(path: str) -> Raster:
     """Opens a raster. Raises EngineError("bad_input") where it is missing, no raster, or in no map geometry."""
     return Raster(path)

@@ -34,7 +34,7 @@ from ..outputs import Outputs
 from ..raster.bands import position_note
 from ..raster.grid import Window
 from ..raster.normalise import Scaling, check_range, measure
-from ..raster.read import Raster, open_raster
+from ..raster.read import Raster, files_behind, open_raster
 from ..raster.write import BandWriter
 from ..reporter import Reporter, in_words
 from ..result import Result
@@ -116,9 +116,14 @@ def _map(
         share = pixels / (plan.window.height * plan.window.width)
         reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
     with contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as computed:
+        keeps = finished.keeps
         for window, products in computed:
             write(window, products)
-            finished.add(window, products)
+            if finished.add(window, products) != keeps:
+                keeps = False
+                reporter.log(
+                    "There is no room to keep more finished parts; a repeat would go on from those that are kept."
+                )
     ratio = seams.statistic
     if ratio is not None:
         reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
@@ -130,12 +135,13 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
 
     Empty for rasters in archives and on the net: of those it cannot be known whether they have changed.
     """
-    if not raster.dataset.files or not all(os.path.isfile(path) for path in raster.dataset.files):
+    behind = files_behind(raster.path)
+    if not behind or not all(os.path.isfile(path) for path in behind):
         return ""
     settings = to_plain(request)
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify"))
-    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in raster.dataset.files]
+    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in behind]
     parts = [
         settings,
         hashlib.sha256(model_file.read_bytes()).hexdigest(),
@@ -173,12 +179,8 @@ def make_plan(
     if request.extent is not None:
         window = raster.grid.snap(request.extent)
     gsd_m = raster.grid.gsd_m
-    if gsd_m is None and header.gsd_m:
-        reporter.log(
-            f"{raster.name} has no coordinate reference system, so its pixel size in metres is unknown. It is "
-            f"mapped as it is; the model was trained at {header.gsd_m:.3g} m a pixel.",
-            "warning",
-        )
+    if not (gsd_m and header.gsd_m):
+        reporter.log(_unknown_size(raster.name, gsd_m, header.gsd_m), "warning")
     side = side_in_raster(header.tile_px, header.gsd_m, gsd_m)
     if side != header.tile_px and gsd_m is not None:
         reporter.log(
@@ -189,6 +191,19 @@ def make_plan(
     with reporter.phase("Measuring the values of the image"):
         scaling = scaling_for(header, raster, bands)
     return MapPlan(window, grid.touching(window), bands, scaling, request.batch or automatic_batch(device))
+
+
+def _unknown_size(name: str, gsd_m: float | None, trained_m: float) -> str:
+    if gsd_m:
+        return (
+            f"The model was trained on pixels of unknown size, without a coordinate reference system. {name} has "
+            f"{gsd_m:.3g} m a pixel and is mapped as it is."
+        )
+    trained = f"; the model was trained at {trained_m:.3g} m a pixel" if trained_m else ""
+    return (
+        f"{name} has no coordinate reference system, so its pixel size in metres is unknown and areas count pixels. It "
+        f"is mapped as it is{trained}."
+    )
 
 
 def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> Scaling:

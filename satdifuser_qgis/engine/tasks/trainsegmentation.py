@@ -207,6 +207,12 @@ def _tell(
 
 def _tell_pixel_size(backbone: Backbone, raster: Raster, reporter: Reporter) -> None:
     """Says where the backbone is used at pixel sizes that it has not seen."""
+    if not raster.grid.gsd_m:
+        reporter.log(
+            f"{raster.name} has no coordinate reference system, so its pixel size in metres is unknown. All images are "
+            "used as they are, whatever their pixel sizes.",
+            "warning",
+        )
     if backbone.gsd_m is None or not raster.grid.gsd_m:
         return
     low, high = backbone.gsd_m

@@ -6,6 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj.exceptions import ProjError
+from shapely.errors import GEOSException
 
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
@@ -237,11 +239,27 @@ def _read(path: str, options: dict[str, Any], class_field: str, name: str) -> tu
             )
         if info["geometry_type"] is None:
             raise EngineError("bad_input", f'The table "{name}" has no geometries.', "Choose a layer with geometries.")
-        return info, pyogrio.read_dataframe(path, columns=[class_field], force_2d=True, **options)
+        return info, _frame(path, class_field, options)
     except (DataSourceError, DataLayerError) as error:
         raise EngineError(
             "bad_input", f'The labels "{path}" cannot be read.', "Choose another vector layer.", detail=str(error)
         ) from error
+    except (GEOSException, NotImplementedError) as error:
+        raise EngineError(
+            "bad_input",
+            f'The layer "{name}" holds geometries of a kind that cannot be read here.',
+            "Convert it to simple polygons, lines or points first; Convert geometry type in the Toolbox does that.",
+            detail=str(error),
+        ) from error
+
+
+def _frame(path: str, class_field: str, options: dict[str, Any]) -> Any:
+    """The features; broken geometries, such as rings that are not closed, are mended or, where that fails, missing."""
+    read = partial(pyogrio.read_dataframe, path, columns=[class_field], force_2d=True, **options)
+    try:
+        return read()
+    except GEOSException:
+        return read(on_invalid="fix")
 
 
 def _class_indices(
