@@ -138,8 +138,11 @@ def _holds_items(kind: str, value: Any) -> bool:
     if kind in ("made_with", "backbone", "tolerance", "files"):
         return False
     if isinstance(value, list):
-        return any(isinstance(entry, dict) for entry in value)
-    return isinstance(value, dict) and any(key in value for key in ("file", "output_file", "expected"))
+        return any(isinstance(entry, (dict, list)) for entry in value)
+    return isinstance(value, dict) and (
+        any(key in value for key in ("file", "output_file", "expected"))
+        or any(_holds_items("", part) for part in value.values())
+    )
 
 
 def _compare(

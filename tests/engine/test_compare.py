@@ -108,6 +108,8 @@ def edit_hyper(**changes: Any) -> Callable[[dict[str, Any]], object]:
     [
         ("preprocessing", lambda m: m.update(samplers=[{"name": "x", "file": "y"}])),
         ("preprocessing", lambda m: m.update(control={"file": "y", "expected": ["z"]})),
+        ("preprocessing", lambda m: m.update(control={"first": {"file": "y", "expected": ["z"]}})),
+        ("preprocessing", lambda m: m.update(pairs=[["x", "y"]])),
         ("preprocessing", lambda m: m.update(version=2)),
         ("preprocessing", lambda m: m.pop("tolerance")),
         ("decoders", edit_decoder(fuser="attention")),

@@ -42,12 +42,14 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Placed:
-    """Geometries in a raster's CRS in the order in which they are burnt, with kind, class index and tree."""
+    """Geometries in a raster's CRS in the order in which they are burnt, with kind, class index and tree; ``rows`` of
+    the table that they come from, since what has no place in that CRS is not among them."""
 
     geometries: NDArray[np.object_]
     kinds: NDArray[np.int8]
     classes: Indices
     tree: shapely.STRtree
+    rows: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,9 @@ def around(labels: VectorLabels, grid: Grid) -> Window:
 
 def touching(labels: VectorLabels, grid: Grid) -> NDArray[np.bool_]:
     """Which of the labels touch the raster, one item a row of their ``table``."""
-    tree = _place(labels, grid.crs_wkt).tree
+    placed = _place(labels, grid.crs_wkt)
     found = np.zeros(len(labels.table), np.bool_)
-    found[tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")] = True
+    found[placed.rows[placed.tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")]] = True
     return found
 
 
@@ -205,7 +207,8 @@ def _place(labels: VectorLabels, crs_wkt: str) -> Placed:
         finite = np.isfinite(shapely.bounds(geometries)).all(axis=1)
         geometries, classes = geometries[finite], labels.table["index"].to_numpy(np.int16)[finite]
         kinds = np.array([_KINDS[int(kind)] for kind in shapely.get_type_id(geometries)], np.int8)
-        labels.placed[crs_wkt] = Placed(geometries, kinds, classes, shapely.STRtree(geometries))
+        tree = shapely.STRtree(geometries)
+        labels.placed[crs_wkt] = Placed(geometries, kinds, classes, tree, np.flatnonzero(finite))
     return labels.placed[crs_wkt]
 
 
