@@ -288,8 +288,8 @@
    <translation>Drei Kanäle in der Reihenfolge Rot, Grün, Blau. Leer: nach Kanalbeschreibung gefunden, dann nach Farbe, dann 1, 2, 3. Auf der Befehlszeile 3,2,1 schreiben.</translation>
   </message>
   <message>
-   <source>How pixel values become those that the model sees. Constants keep differences between images; percentiles even them out, which helps where images were stretched one by one.</source>
-   <translation>Wie aus Pixelwerten die werden, die das Modell sieht. Konstanten erhalten Unterschiede zwischen Bildern; Perzentile gleichen sie aus, was hilft, wenn Bilder einzeln gestreckt wurden.</translation>
+   <source>How pixel values become those that the model sees. Constants keep differences between images; percentiles even them out, which helps where images were stretched one by one. Automatic: of several images, held-back ground chooses; of one, constants.</source>
+   <translation>Wie aus Pixelwerten die werden, die das Modell sieht. Konstanten erhalten Unterschiede zwischen Bildern; Perzentile gleichen sie aus, was hilft, wenn Bilder einzeln gestreckt wurden. Automatisch: bei mehreren Bildern entscheiden zurückgehaltene Flächen, bei einem Konstanten.</translation>
   </message>
   <message>
    <source>The value that means full brightness; for the scaling “Divide by a number” only.</source>

@@ -154,8 +154,8 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "How pixel values become those that the model sees. Constants keep differences between images; "
-                "percentiles "
-                "even them out, which helps where images were stretched one by one.",
+                "percentiles even them out, which helps where images were stretched one by one. Automatic: of several "
+                "images, held-back ground chooses; of one, constants.",
             ),
             advanced=True,
         )
