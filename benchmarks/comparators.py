@@ -124,7 +124,8 @@ def measure(method: Method, scene: SplitImage, case: Case) -> dict[str, Any]:
     environment = _environment(case)
     for number, command in enumerate(method.commands(case)):
         cost += run(command, case.folder / str(number), environment)
-    return {**asdict(cost), **score_map(scene, case.map)}
+    weighing = {"weighing": read_header(case.model).training["weighing"]} if case.model.is_file() else {}
+    return {**asdict(cost), **score_map(scene, case.map), **weighing}
 
 
 def score_map(scene: SplitImage, path: Path) -> dict[str, Any]:
