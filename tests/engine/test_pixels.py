@@ -138,7 +138,7 @@ def train(request: TrainSegmentationRequest) -> str:
 
 
 def test_model_and_report_say_who_decides(request_):
-    assert "0% by fuser and head, 100% by single pixels" in train(request_)
+    assert "0 % by fuser and head, 100 % by single pixels" in train(request_)
     header = read_header(request_.model)
     assert header.decoder["share"] == header.training["weighing"]["share"] == 0
     assert header.scores["miou"] == header.training["weighing"]["pixels_miou"] > 0.5

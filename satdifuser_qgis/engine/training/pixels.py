@@ -58,7 +58,8 @@ class Weighing:
     @property
     def sentence(self) -> str:
         """For log and report."""
-        parts = f"{self.share:.0%} by fuser and head, {1 - self.share:.0%} by single pixels and the 5 × 5 around them"
+        fused, plain = (f"{share * 100:.0f} %" for share in (self.share, 1 - self.share))
+        parts = f"{fused} by fuser and head, {plain} by single pixels and the 5 × 5 around them"
         if self.miou is None:
             return f"The map is decided {parts}: no held-back ground tells which to trust more."
         figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
