@@ -25,7 +25,7 @@ from .samples import UNLABELLED, Sample
 
 STEPS, BATCH_PX, MOST_PX = 400, 512, 200_000
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
-# Shares of fuser and head that are tried on ground held back.
+# Shares of fuser and head that are tried on ground held back, from single pixels alone to fuser and head alone.
 SHARES = tuple(step / 10 for step in range(11))
 # Without such ground nothing speaks for either.
 UNKNOWN_SHARE = 0.5
@@ -132,10 +132,8 @@ def _weigh(
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
     weights = class_weights(samples, classes)
     blocks = 1 + max((int(sample.block.max()) for sample in checking), default=-1)
-    # Both alone are looked at too.
-    shares = (0.0, *SHARES, 1.0)
-    matrices = np.zeros((len(shares), blocks, classes, classes), np.int64)
-    losses, weight = torch.zeros(len(shares), dtype=torch.float64), 0.0
+    matrices = np.zeros((len(SHARES), blocks, classes, classes), np.int64)
+    losses, weight = torch.zeros(len(SHARES), dtype=torch.float64), 0.0
     learner.module.eval()
     with learner.as_stored():
         for number, sample in enumerate(checking):
@@ -144,7 +142,7 @@ def _weigh(
             fused = learner.logits([sample])[0][0].float().cpu()[:, known].T
             plain = classifier(sample.pixels[None].to(learner.device))[0].float().cpu()[:, known].T
             cells = (sample.block[known] * classes + truth) * classes
-            for place, share in enumerate(shares):
+            for place, share in enumerate(SHARES):
                 logits = mixed(fused, plain, share)
                 losses[place] += functional.cross_entropy(logits, truth, weights, reduction="sum").double()
                 counts = torch.bincount(cells + logits.argmax(1), minlength=blocks * classes**2)
@@ -153,6 +151,6 @@ def _weigh(
             reporter.progress(number + 1, len(checking), "tiles", "Weighing features against single pixels")
     if not weight:
         return Weighing(UNKNOWN_SHARE)
-    best = 1 + int(losses[1:-1].argmin())
+    best = int(losses.argmin())
     mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
-    return Weighing(shares[best], mious[-1], mious[0], mious[best], matrices[best])
+    return Weighing(SHARES[best], mious[-1], mious[0], mious[best], matrices[best])
