@@ -135,6 +135,40 @@ def test_alpha_and_masks_are_masks_and_no_bands(tmp_path):
         with open_raster(path) as raster:
             assert raster.choose_bands() == (1, 2, 3)
             assert np.argwhere(~raster.read((1, 2, 3), raster.grid.whole)[1]).tolist() == [[2, 2]]
+            note = raster.mask_note((1, 2, 3))
+            assert ("band 4" in note) == (path == alpha)
+            assert ("mask of the file" in note) == (path == masked)
+
+
+def test_a_band_that_is_chosen_is_no_mask(tmp_path):
+    values = stack(4)
+    values[3, 2, 2] = 0
+    path = write_raster(tmp_path / "a.tif", values)
+    with open_raster(path) as raster:
+        assert raster.alpha == (4,)  # GDAL declares it in every file of four 8-bit bands that it writes
+        assert raster.mask_note((4, 3, 2)) == ""
+        read, valid = raster.read((4, 3, 2), raster.grid.whole)
+    assert valid.all()
+    assert read[0, 2, 2] == 0
+
+
+@pytest.mark.parametrize("options", [{"photometric": "MINISBLACK"}, {"photometric": "RGB", "alpha": "NO"}])
+def test_a_fourth_band_that_is_not_declared_as_opacity_is_a_band(tmp_path, options):
+    path = write_raster(tmp_path / "a.tif", stack(4))
+    with rasterio.open(path) as file:
+        profile = {**file.profile, **options}
+    with rasterio.open(tmp_path / "b.tif", "w", **profile) as file:
+        file.write(stack(4) * 0)
+    with open_raster(str(tmp_path / "b.tif")) as raster:
+        assert raster.alpha == ()
+        assert raster.mask_note((1, 2, 3)) == ""
+        assert raster.read((1, 2, 3), raster.grid.whole)[1].all()
+
+
+def test_the_log_names_nodata(tmp_path):
+    path = write_raster(tmp_path / "a.tif", stack(3, "float32"), nodata=-9999)
+    with open_raster(path) as raster:
+        assert raster.mask_note((1, 2, 3)) == 'Pixels of "a" are left out where a value is -9999 (nodata).'
 
 
 def test_a_fourth_band_with_a_name_of_its_own_is_no_mask(tmp_path):

@@ -15,14 +15,15 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
-from .bands import band_name, is_opacity, match_bands, natural_bands, role_of
+from .bands import band_name, match_bands, natural_bands, role_of
 from .gaps import Filled
 from .grid import Grid, Window
+from .masks import has_mask, mask_note, opacity_bands
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
 CACHE_BYTES = 64 * 2**20
@@ -36,7 +37,8 @@ class Raster:
     """A raster opened for reading; a context manager. Bands are counted from 1.
 
     ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
-    ``alpha`` are bands that hold opacity and are a mask, not a measurement. ``filled`` says where data can lie at all.
+    ``alpha`` are bands that the file declares as opacity: a mask, not a measurement, unless they are read as one of the
+    chosen bands. ``filled`` says where data can lie at all.
     ``tags`` are the file's own, by domain ("" and "IMAGERY").
     """
 
@@ -56,8 +58,7 @@ class Raster:
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
         self.dtype: str = self.dataset.dtypes[0]
-        tagged = zip(range(1, self.band_count + 1), self.band_names, self.dataset.colorinterp, strict=True)
-        self.alpha = tuple(band for band, name, tag in tagged if tag == ColorInterp.alpha and is_opacity(name))
+        self.alpha = opacity_bands(self.dataset, self.band_names)
 
     def __enter__(self) -> Raster:
         return self
@@ -106,6 +107,10 @@ class Raster:
         names = zip(bands, self.names_of(bands), strict=True)
         text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
         return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
+
+    def mask_note(self, bands: tuple[int, ...]) -> str:
+        """A sentence for the log on what makes pixels of the chosen bands invalid, "" where nothing does."""
+        return mask_note(self.dataset, self.name, bands, self._opacity(bands))
 
     def read(self, bands: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
         """Values (C,h,w) float32 as stored and which pixels are valid (h,w).
@@ -184,9 +189,9 @@ class Raster:
             stored = self.dataset.read(list(bands), window=area, out_shape=(len(bands), *shape))
             valid = np.ones(shape, np.bool_)
             for band in dict.fromkeys(bands):
-                if self._has_mask(band):
+                if has_mask(self.dataset, band):
                     valid &= self.dataset.read_masks(band, window=area, out_shape=shape) > 0
-            for band in self.alpha:
+            for band in self._opacity(bands):
                 valid &= self.dataset.read(band, window=area, out_shape=shape) > 0
         with np.errstate(over="ignore", invalid="ignore"):
             values = stored.astype(np.float32)
@@ -194,10 +199,9 @@ class Raster:
         values[:, ~valid] = 0
         return values, valid
 
-    def _has_mask(self, band: int) -> bool:
-        """Whether GDAL's mask of a band says something: not where all is valid, or where "alpha" is a measurement."""
-        flags = self.dataset.mask_flag_enums[band - 1]
-        return MaskFlags.all_valid not in flags and (MaskFlags.alpha not in flags or bool(self.alpha))
+    def _opacity(self, bands: tuple[int, ...]) -> tuple[int, ...]:
+        """The bands that mask ``bands``: who chooses a band, by hand or by a model, says that it is a measurement."""
+        return tuple(band for band in self.alpha if band not in bands)
 
     def _check(self) -> None:
         """Refuses what is no image on the ground."""

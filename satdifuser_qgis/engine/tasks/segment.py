@@ -231,6 +231,9 @@ def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, rep
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
         f"{len(header.classes)} classes; {plan.tiles} tiles, {duration}."
     )
+    note = raster.mask_note(plan.bands)
+    if note:
+        reporter.log(note)
     if header.decoder.get("share") == 0:
         reporter.log("This model decides by single pixels alone, so no features are computed.")
 
