@@ -228,6 +228,10 @@
    <translation>Megapixel pro Sekunde</translation>
   </message>
   <message>
+   <source>Change of probabilities at edges of tiles</source>
+   <translation>Sprung der Wahrscheinlichkeiten an Kachelrändern</translation>
+  </message>
+  <message>
    <source>Device used</source>
    <translation>Benutztes Gerät</translation>
   </message>

@@ -91,6 +91,11 @@ class BandWriter:
             self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
         self._note(row, col, array)
 
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Adds provenance to that of the file, up to its closing."""
+        with self._writing():
+            self._file.update_tags(**tags)
+
     def close(self) -> None:
         """Turns what was written into a COG at ``path``; closing twice is no error."""
         if self._closed:
