@@ -39,7 +39,8 @@ class BandWriter:
     Parts arrive in any order by `write`; leaving the ``with`` block makes the COG at ``path``, or removes
     everything where an error is on its way. ``classes`` make it a class raster: colour table, names (as tags
     in the file, and as category names in ``<path>.aux.xml``, the only place where GDAL keeps them) and
-    overviews by majority. ``tags`` are provenance. The same input gives the same bytes.
+    overviews by majority. ``tags`` are provenance. The same input gives the same bytes, whatever the number of
+    ``threads`` that compress.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class BandWriter:
         names: Sequence[str] = (),
         classes: Sequence[LandCoverClass] | None = None,
         tags: Mapping[str, str] | None = None,
+        threads: int = 1,
     ) -> None:
         self.path = Path(path)
+        self.threads = threads
         self.grid = grid.crop(window)
         self.classes = tuple(classes or ())
         # The name begins with the target's, so that Outputs.discard finds it after a crash.
@@ -102,6 +105,7 @@ class BandWriter:
             return
         options: dict[str, Any] = {"resampling": "mode" if self.classes else "average"}
         options |= {"compress": "deflate", "predictor": "yes", "blocksize": _BLOCK, "bigtiff": "if_safer"}
+        options["num_threads"] = self.threads
         try:
             with self._writing():
                 self._file.close()

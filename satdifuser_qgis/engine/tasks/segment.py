@@ -267,8 +267,9 @@ class _Writers:
 
         def add(name: str, path: Path, dtype: str, nodata: float, bands: tuple[str, ...],
                 classes: tuple[LandCoverClass, ...] | None = None) -> None:  # fmt: skip
+            place, threads = (path, raster.grid, plan.window), torch.get_num_threads()
             self._writers[name] = self._stack.enter_context(
-                BandWriter(path, raster.grid, plan.window, len(bands), dtype, nodata, bands, classes, tags)
+                BandWriter(*place, len(bands), dtype, nodata, bands, classes, tags, threads)
             )
 
         make = self.make
