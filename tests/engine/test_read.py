@@ -206,6 +206,60 @@ def test_thinning_reads_by_whole_blocks_and_sees_the_same_pixels(tmp_path, monke
             assert (raster.read_thinned((1, 2, 3), most)[0] == whole).all()
 
 
+@pytest.fixture
+def rows(tmp_path):
+    """A raster in rows of pixels, 200 wide, and its values."""
+    values = np.random.default_rng(0).integers(1, 60_000, (3, 90, 200)).astype("uint16")
+    values[1, 20:30, 50:70] = 0
+    path = write_raster(tmp_path / "rows.tif", values, nodata=0, blockysize=2, interleave="pixel", compress="deflate")
+    return path, values
+
+
+def test_rows_that_do_not_fit_into_the_cache_are_read_in_pieces(rows, monkeypatch):
+    path, values = rows
+    with open_raster(path) as raster:
+        whole, valid = raster.read((3, 1, 2), Window(-5, 30, 60, 100))
+        monkeypatch.setattr(read, "CACHE_BYTES", 2 * 200 * 3 * 2 * 8)  # eight rows, twice
+        raster.dataset = _Spy(raster.dataset)
+        again, same = raster.read((3, 1, 2), Window(-5, 30, 60, 100))
+        assert len(raster.dataset.limits) == 7  # rows 0 to 55 by eight
+    np.testing.assert_array_equal(whole, again)
+    np.testing.assert_array_equal(valid, same)
+    np.testing.assert_array_equal(whole[:, 5:][:, valid[5:]], values[[2, 0, 1], :55, 30:130][:, valid[5:]])
+
+
+def test_squares_of_a_raster_in_rows_are_cut_from_one_read(rows, tmp_path):
+    path, values = rows
+    tiled = write_raster(tmp_path / "tiles.tif", values, nodata=0, tiled=True, blockxsize=32, blockysize=32)
+    wide, side = Window(70, 0, 40, 230), 40
+    with open_raster(path) as raster, open_raster(tiled) as other:
+        assert other.across((1, 2, 3), wide, side) is other
+        raster.dataset = _Spy(raster.dataset)
+        source = raster.across((1, 2, 3), wide, side)
+        for column in range(0, 191, 10):
+            window = Window(70, column, side, side)
+            for found, expected in zip(source.read((1, 2, 3), window), other.read((1, 2, 3), window), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        assert len(raster.dataset.limits) == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [("uint8", "float32"), ("int16", "float32"), ("float32", "float32"), ("int32", "float64"), ("float64", "float64")],
+)
+def test_numbers_are_no_coarser_than_in_the_file(tmp_path, dtype, kept):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(3, dtype))) as raster:
+        assert raster.read((1, 2, 3), raster.grid.whole)[0].dtype == kept
+        assert raster.read_thinned((1, 2, 3), 10)[0].dtype == kept
+
+
+def test_values_beyond_float32_are_invalid(tmp_path):
+    values = stack(3, "float64")
+    values[0, 1, 2] = 1e300
+    with open_raster(write_raster(tmp_path / "a.tif", values)) as raster:
+        assert np.argwhere(~raster.read((1, 2, 3), raster.grid.whole)[1]).tolist() == [[1, 2]]
+
+
 def test_a_raster_without_place_lies_where_qgis_draws_it(tmp_path):
     with open_raster(write_raster(tmp_path / "a.tif", stack(3), crs=None, transform=None)) as raster:
         assert raster.grid.extent == (0, -6, 8, 0)
