@@ -113,7 +113,7 @@ def mapping(sample: Sample) -> Callable[[], None]:
         writer = BandWriter(sample.target, raster.grid, plan.window, 1, make.dtype, make.nodata, classes=classes)
         with writer, closing(ahead(map_strips(plan, sample.model, raster, Silent()))) as strips:
             for strip in strips:
-                writer.write(strip.window.row, make(strip)["classes"], strip.window.col)
+                writer.write(strip.window.row, make(strip, plan.grid)["classes"], strip.window.col)
 
     return run
 

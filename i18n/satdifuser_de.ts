@@ -228,6 +228,10 @@
    <translation>Megapixel pro Sekunde</translation>
   </message>
   <message>
+   <source>Change of probabilities at edges of tiles</source>
+   <translation>Sprung der Wahrscheinlichkeiten an Kachelrändern</translation>
+  </message>
+  <message>
    <source>Device used</source>
    <translation>Benutztes Gerät</translation>
   </message>
@@ -592,8 +596,16 @@
    <translation>{name}: „{labels}“ hat kein KBS, aber das Bild „{image}“ hat {crs}. Das KBS des Layers setzen (Layermenü, Layer-KBS).</translation>
   </message>
   <message>
+   <source>Labels are copied to {path} (selection, filter and edits are kept).</source>
+   <translation>Die Trainingsdaten werden nach {path} kopiert (Auswahl, Filter und Änderungen gelten).</translation>
+  </message>
+  <message>
    <source>nothing</source>
    <translation>nichts</translation>
+  </message>
+  <message>
+   <source>Labels are transformed from {source} to {target} ({operation}): {path}</source>
+   <translation>Die Trainingsdaten werden von {source} nach {target} transformiert ({operation}): {path}</translation>
   </message>
   <message>
    <source>{name}: "{layer}" has no features. Draw some labels first.</source>
@@ -612,6 +624,10 @@
    <translation>Die Trainingsdaten konnten nicht nach {path} kopiert werden: {problem}. Ist die Platte voll?</translation>
   </message>
   <message>
+   <source>{count} labels cannot be transformed to {crs} and are left out there.</source>
+   <translation>{count} Objekte der Trainingsdaten lassen sich nicht nach {crs} transformieren und werden dort weggelassen.</translation>
+  </message>
+  <message>
    <source>{name}: {value} is no raster that QGIS can open. Choose another raster.</source>
    <translation>{name}: {value} ist kein Raster, das QGIS öffnen kann. Ein anderes Raster wählen.</translation>
   </message>
@@ -622,10 +638,6 @@
   <message>
    <source>{name}: {value} is no vector layer that QGIS can open. Choose another layer.</source>
    <translation>{name}: {value} ist kein Vektorlayer, den QGIS öffnen kann. Einen anderen Layer wählen.</translation>
-  </message>
-  <message>
-   <source>Labels are copied to {path} (selection, filter and edits are kept).</source>
-   <translation>Die Trainingsdaten werden nach {path} kopiert (Auswahl, Filter und Änderungen gelten).</translation>
   </message>
   <message>
    <source>{name}: QGIS shows "{layer}" in {shown}, but its file says {in_file}. The file counts; correct it with "Assign projection" if it is wrong.</source>

@@ -155,7 +155,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             return False, str(error)
 
     def validateInputCrs(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
-        # The engine transforms labels itself; and QGIS's own check opens rasters as layers (`images`).
+        # Labels in another CRS are transformed (`sources`); and QGIS's own check opens rasters as layers (`images`).
         return True
 
     def prepareAlgorithm(

@@ -1,20 +1,25 @@
 """QGIS layers as sources that the engine can open: a path, and for vectors the name of a layer in it.
 
-What is no plain file (memory layers, filters, selections, unsaved edits, joined fields, databases) is written to
-a GeoPackage in the Processing temp folder. `Sources` only plans that while parameters are being checked.
+What is no plain file (memory layers, filters, selections, unsaved edits, joined fields, databases), lies in another CRS
+than the images or has curves is written to a GeoPackage in the Processing temp folder. `Sources` only plans that while
+parameters are being checked.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCoordinateTransformContext,
     QgsFeature,
     QgsFeatureRequest,
     QgsFeatureSink,
     QgsFields,
+    QgsGeometry,
     QgsProcessingContext,
     QgsProcessingFeatureSource,
     QgsProcessingFeatureSourceDefinition,
@@ -22,6 +27,7 @@ from qgis.core import (
     QgsProviderRegistry,
     QgsVectorFileWriter,
     QgsVectorLayer,
+    QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
@@ -35,11 +41,16 @@ DIRECT_FORMATS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb")
 
 @dataclass(frozen=True)
 class Export:
-    """Features that the engine cannot read where they are, the one field that is needed, and the file to write."""
+    """Features that the engine cannot read where they are, the one field that is needed, and the file to write.
+
+    The file is in ``crs``, by the operations that the project chose for its CRSs (``transforms``).
+    """
 
     source: QgsProcessingFeatureSource
     field: str
     path: str
+    crs: QgsCoordinateReferenceSystem
+    transforms: QgsCoordinateTransformContext
 
 
 class Sources:
@@ -78,12 +89,15 @@ class Sources:
         name: str,
         value: Any,
         field: str,
+        crss: Sequence[QgsCoordinateReferenceSystem],
         context: QgsProcessingContext,
-    ) -> str:
-        """``path`` or ``path|layername=name`` of a vector layer; plans an export where its file will not do.
+    ) -> Tuple[str, ...]:
+        """A vector layer as ``path`` or ``path|layername=name``, in the CRSs of the images (``crss``).
 
-        ``value`` is the raw parameter, which says whether only selected features count. Raises ValueError where
-        there is no such layer or nothing in it.
+        What is in another CRS is transformed here: the engine's PROJ knows neither the operation that the user chose
+        nor QGIS's shift grids. The layer's own CRS comes first where any image needs it. Plans an export where the
+        layer's file will not do. ``value`` is the raw parameter, which says whether only selected features count.
+        Raises ValueError where there is no such layer or nothing in it.
         """
         if layer is None or source is None:
             raise ValueError(
@@ -93,22 +107,30 @@ class Sources:
             )
         if source.featureCount() == 0:
             raise ValueError(_nothing_in(layer, name, is_narrowed(value)))
+        wanted = _needed_crss(layer.crs(), crss)
         direct = None if is_narrowed(value) else direct_path(layer, field)
-        if direct is not None:
+        if direct is not None and wanted[0] == layer.crs():
             self.files.setdefault(name, []).append(direct.split("|layername=")[0])
-            return direct
-        path = compat.temporary_file(f"{name.lower()}.gpkg", context)
-        self.exports.append(Export(source, field, path))
-        return path
+            return (direct, *self._exports(source, name, field, wanted[1:], context))
+        return self._exports(source, name, field, wanted, context)
+
+    def _exports(
+        self,
+        source: QgsProcessingFeatureSource,
+        name: str,
+        field: str,
+        crss: Sequence[QgsCoordinateReferenceSystem],
+        context: QgsProcessingContext,
+    ) -> Tuple[str, ...]:
+        paths = tuple(compat.temporary_file(f"{name.lower()}.gpkg", context) for _ in crss)
+        transforms = context.transformContext()
+        self.exports += [Export(source, field, path, crs, transforms) for path, crs in zip(paths, crss)]
+        return paths
 
     def export(self, feedback: QgsProcessingFeedback) -> None:
         """Writes what was planned. Raises ValueError where a file cannot be written."""
         for plan in self.exports:
-            feedback.pushInfo(
-                translate("SatDiFuser", "Labels are copied to {path} (selection, filter and edits are kept).").format(
-                    path=plan.path
-                )
-            )
+            feedback.pushInfo(_told(plan))
             write_features(plan, feedback)
 
     def _note_crs(self, image: Image, name: str) -> None:
@@ -146,7 +168,7 @@ def direct_path(layer: QgsVectorLayer, field: str) -> Optional[str]:
     """``path`` or ``path|layername=name`` where the file holds exactly what the layer shows, else None."""
     if layer.providerType() != "ogr" or layer.subsetString() or layer.isModified():
         return None
-    if layer.crs() != layer.dataProvider().crs():
+    if layer.crs() != layer.dataProvider().crs() or QgsWkbTypes.isCurvedType(layer.wkbType()):
         return None
     if field and layer.fields().fieldOrigin(layer.fields().indexOf(field)) != QgsFields.FieldOrigin.OriginProvider:
         return None
@@ -169,22 +191,24 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
     options.layerName = "labels"
     # A label field may itself be called fid, which need not be unique.
     options.layerOptions = ["FID=satdifuser_row"]
-    writer = QgsVectorFileWriter.create(
-        plan.path,
-        fields,
-        plan.source.wkbType(),
-        plan.source.sourceCrs(),
-        QgsProcessingContext().transformContext(),
-        options,
-    )
+    kind = QgsWkbTypes.linearType(plan.source.wkbType())
+    writer = QgsVectorFileWriter.create(plan.path, fields, kind, plan.crs, plan.transforms, options)
     problem = compat.vector_writer_failed(writer)
     # Invalid polygons are the engine's to mend: QGIS would stop at the first.
     skip_checks = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-    for feature in () if problem else plan.source.getFeatures(QgsFeatureRequest(), skip_checks):
+    # The ids of features without a place in that CRS: QGIS reports some, and gives others infinite coordinates.
+    lost: Set[int] = set()
+    request = QgsFeatureRequest().setDestinationCrs(plan.crs, plan.transforms)
+    request.setTransformErrorCallback(lambda feature: lost.add(feature.id()))
+    for feature in () if problem else plan.source.getFeatures(request, skip_checks):
         if feedback.isCanceled():
             break
+        geometry = _straight(feature.geometry())
+        if not geometry.isNull() and not geometry.boundingBox().isFinite():
+            lost.add(feature.id())
+            geometry = QgsGeometry()
         copy = QgsFeature(fields)
-        copy.setGeometry(feature.geometry())
+        copy.setGeometry(geometry)
         copy.setAttributes([feature.attribute(column)] if column >= 0 else [])
         if not writer.addFeature(copy, QgsFeatureSink.Flag.FastInsert):
             problem = compat.vector_writer_failed(writer)
@@ -196,6 +220,48 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
                 path=plan.path, problem=problem
             )
         )
+    if lost:
+        feedback.pushWarning(
+            translate("SatDiFuser", "{count} labels cannot be transformed to {crs} and are left out there.").format(
+                count=len(lost), crs=_crs_name(plan.crs)
+            )
+        )
+
+
+def _needed_crss(
+    own: QgsCoordinateReferenceSystem, images: Sequence[QgsCoordinateReferenceSystem]
+) -> List[QgsCoordinateReferenceSystem]:
+    """The CRSs in which labels are needed, each once: their own first, unless all images share another one."""
+    others: List[QgsCoordinateReferenceSystem] = []
+    for crs in images if own.isValid() else ():
+        if crs.isValid() and crs != own and crs not in others:
+            others.append(crs)
+    return others if len(others) == 1 and all(crs == others[0] for crs in images) else [own, *others]
+
+
+def _told(plan: Export) -> str:
+    """What an export does, for the log."""
+    if plan.crs == plan.source.sourceCrs():
+        text = translate("SatDiFuser", "Labels are copied to {path} (selection, filter and edits are kept).")
+        return text.format(path=plan.path)
+    way = QgsCoordinateTransform(plan.source.sourceCrs(), plan.crs, plan.transforms)
+    return translate("SatDiFuser", "Labels are transformed from {source} to {target} ({operation}): {path}").format(
+        source=_crs_name(plan.source.sourceCrs()),
+        target=_crs_name(plan.crs),
+        operation=way.instantiatedCoordinateOperationDetails().name or "PROJ",
+        path=plan.path,
+    )
+
+
+def _crs_name(crs: QgsCoordinateReferenceSystem) -> str:
+    return str(crs.authid() or crs.description() or "?")
+
+
+def _straight(geometry: QgsGeometry) -> QgsGeometry:
+    """Circular arcs as the short lines that QGIS draws them with: the engine knows no curves."""
+    if geometry.isNull() or not QgsWkbTypes.isCurvedType(geometry.wkbType()):
+        return geometry
+    return QgsGeometry(geometry.constGet().segmentize())
 
 
 def _one_field(fields: QgsFields, name: str) -> Tuple[QgsFields, int]:

@@ -13,9 +13,11 @@ from .classes import StyledClass
 class TrainSegmentationRequest:
     """Learn land-cover classes from labels on rasters.
 
-    Rasters are paths that GDAL opens. ``labels`` is a vector file, ``path`` or ``path|layername=name``;
-    ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green, blue (empty: found by
-    name). ``timesteps`` are model times and ``streams`` module paths in the backbone (empty: the backbone's own).
+    Rasters are paths that GDAL opens. ``labels`` is a vector file, ``path`` or ``path|layername=name``, and
+    ``label_copies`` are the same features in the CRSs of images that are in another one; what is in none of their CRSs
+    is transformed by the engine. ``label_rasters`` are class rasters. ``bands`` are 1-based, in the order red, green,
+    blue (empty: found by name). ``timesteps`` are model times and ``streams`` module paths in the backbone (empty: the
+    backbone's own).
     ``validation`` is the share of the labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains
     without a check. ``spectral`` gives the head the bands beside the features, and trains a classifier of single pixels
     that decides with it; validation says how much each of them counts, and without it they count alike. ``epochs`` 0 is
@@ -23,17 +25,18 @@ class TrainSegmentationRequest:
     better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
     ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
-    SatDiFuser's published code does), ``threads``, ``name``, ``styles``, ``raster_styles``.
+    SatDiFuser's published code does), ``threads``, ``name``, ``styles``, ``raster_styles``, ``label_copies``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"
     OUTPUTS: ClassVar[Tuple[str, ...]] = ("model", "report")
     ENDINGS: ClassVar[Dict[str, Tuple[str, ...]]] = {"model": (".safetensors",), "report": (".html", ".htm")}
-    READS: ClassVar[Tuple[str, ...]] = ("input", "more_inputs", "labels", "label_rasters")
+    READS: ClassVar[Tuple[str, ...]] = ("input", "more_inputs", "labels", "label_copies", "label_rasters")
 
     input: str
     model: str
     labels: str = ""
+    label_copies: Tuple[str, ...] = ()
     class_field: str = ""
     label_rasters: Tuple[str, ...] = ()
     more_inputs: Tuple[str, ...] = ()
@@ -63,6 +66,8 @@ class TrainSegmentationRequest:
     def __post_init__(self) -> None:
         if not self.labels and not self.label_rasters:
             raise ValueError("there are no labels: give a vector layer with a class field, or label rasters")
+        if self.label_copies and not self.labels:
+            raise ValueError("label_copies are the labels in other CRSs, but there are no labels; name those first")
         if self.labels and not self.class_field:
             raise ValueError("class_field is empty: name the field of the labels that holds the class")
         if self.raster_styles and len(self.raster_styles) != len(self.label_rasters):

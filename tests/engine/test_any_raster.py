@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.awkward_checks import map_differences
-from satdifuser_qgis.engine.inference.seams import Seams
-from satdifuser_qgis.engine.inference.tiles import tile_grid
+from satdifuser_qgis.engine.inference.seams import Seams, differences
+from satdifuser_qgis.engine.inference.tiles import TileGrid, tile_grid
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
@@ -132,6 +132,10 @@ def strips(shares: np.ndarray, height: int) -> list[tuple[Window, np.ndarray]]:
             for row in range(0, rows, height)]  # fmt: skip
 
 
+def take(seams: Seams, grid: TileGrid, window: Window, shares: np.ndarray) -> None:
+    seams.add(window, differences(window, shares, grid.touching(window)), shares[:, [0, -1]].swapaxes(0, 1))
+
+
 @pytest.mark.parametrize("height", [7, 12, 60])
 def test_seams_are_found_and_do_not_depend_on_the_strips(height):
     grid = tile_grid(60, 80, 16, 16, 25)
@@ -141,24 +145,29 @@ def test_seams_are_found_and_do_not_depend_on_the_strips(height):
     for origin in grid.columns[1:]:
         steps[:, :, origin:] += 1
     for window, part in strips(noise, height):
-        smooth.add(window, part)
+        take(smooth, grid, window, part)
     for window, part in strips(steps, height):
-        stepped.add(window, part)
+        take(stepped, grid, window, part)
     assert smooth.statistic == pytest.approx(1, abs=0.1)
     assert stepped.statistic > 1.3
     whole = Seams(grid)
-    whole.add(Window(0, 0, 60, 80), noise)
+    take(whole, grid, Window(0, 0, 60, 80), noise)
     assert smooth.statistic == pytest.approx(whole.statistic, rel=1e-6)
+    other_way = Seams(grid)
+    for window, part in sorted(strips(noise, height), key=lambda item: -item[0].row % 5):
+        take(other_way, grid, window, part)
+    assert other_way.statistic == smooth.statistic
 
 
 def test_invalid_pixels_and_single_tiles_have_no_seams():
     grid = tile_grid(60, 80, 16, 16, 25)
     shares = np.random.default_rng(0).random((2, 60, 80), np.float32)
     expected, holed = Seams(grid), Seams(grid)
-    expected.add(Window(0, 0, 30, 80), shares[:, :30])
+    take(expected, grid, Window(0, 0, 30, 80), shares[:, :30])
     shares[:, 30:] = -1
-    holed.add(Window(0, 0, 60, 80), shares)
+    take(holed, grid, Window(0, 0, 60, 80), shares)
     assert holed.statistic == pytest.approx(expected.statistic)
-    alone = Seams(tile_grid(16, 16, 16, 16, 25))
-    alone.add(Window(0, 0, 16, 16), shares[:, :16, :16])
+    single = tile_grid(16, 16, 16, 16, 25)
+    alone = Seams(single)
+    take(alone, single, Window(0, 0, 16, 16), shares[:, :16, :16])
     assert alone.statistic is None

@@ -329,3 +329,52 @@ def test_real_problem_layers_are_read_with_notes(shared_data):
         assert len(labels.classes) == {"labels_null_classes.gpkg": 2, "labels_mixed_case.gpkg": 6}.get(name, 3)
     mixed = read_vector_labels(str(folder / "labels_mixed_case.gpkg"), "class")
     assert len(case_notes(mixed.classes)) == 3
+
+
+def test_an_image_is_labelled_from_the_copy_in_its_own_crs(tmp_path):
+    other = Grid(CRS.from_epsg(32632).to_wkt(), GRID.transform, 10, 10)
+    own = write_label_layer(tmp_path / "own.gpkg", [box(0, 9, 1, 10)], ["wood"])
+    # The copy lies where no transformation of ours would put it.
+    copy = write_label_layer(tmp_path / "copy.gpkg", [box(4, 5, 5, 6)], ["wood"], crs="EPSG:32632")
+    labels = read_vector_labels(own, "class", copies=[copy])
+    assert np.argwhere(burn(labels, GRID, GRID.whole) == 0).tolist() == [[0, 0]]
+    assert np.argwhere(burn(labels, other, other.whole) == 0).tolist() == [[4, 4]]
+    assert touching(labels, other).tolist() == [True]
+
+
+def test_features_that_a_copy_lacks_are_told_from_those_that_it_has(tmp_path):
+    other = Grid(CRS.from_epsg(32632).to_wkt(), GRID.transform, 10, 10)
+    own = write_label_layer(tmp_path / "own.gpkg", [box(0, 0, 3, 3), box(5, 5, 6, 6)], ["wood", "field"])
+    copy = write_label_layer(tmp_path / "copy.gpkg", [None, box(0, 0, 9, 9)], ["wood", "field"], crs="EPSG:32632")
+    labels = read_vector_labels(own, "class", copies=[copy])
+    # in burning order, the large one first
+    assert touching(labels, GRID).tolist() == [True, True]
+    assert touching(labels, other).tolist() == [False, True]
+
+
+def test_a_copy_of_other_features_is_refused(tmp_path):
+    own = write_label_layer(tmp_path / "own.gpkg", FIVE[:1], ["wood"])
+    copy = write_label_layer(tmp_path / "copy.gpkg", FIVE[:1], ["water"], crs="EPSG:32632")
+    with pytest.raises(EngineError, match="different classes") as caught:
+        read_vector_labels(own, "class", copies=[copy])
+    assert caught.value.code == "bad_request"
+
+
+def test_heights_and_measures_are_dropped(tmp_path):
+    path = tmp_path / "heights.geojson"
+    ring = [[0, 9, 7], [1, 9, 7], [1, 10, 8], [0, 10, 8], [0, 9, 7]]
+    shapes = [{"type": "Polygon", "coordinates": [ring]}, {"type": "Point", "coordinates": [5.5, 5.5, 3]}]
+    features = [{"type": "Feature", "properties": {"class": "a"}, "geometry": shape} for shape in shapes]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    labels = read_vector_labels(str(path), "class")
+    flat = Grid("", GRID.transform, 10, 10)
+    assert np.argwhere(burn(labels, flat, flat.whole) == 0).tolist() == [[0, 0], [4, 5]]
+
+
+@pytest.mark.parametrize("kind", ["CURVEPOLYGON(CIRCULARSTRING(2 5, 8 5, 2 5))", "POINT ZM (5.5 4.5 1 2)"])
+def test_curves_and_measures_are_read_too(tmp_path, kind):
+    path = tmp_path / "curves.csv"
+    path.write_text(f'class,WKT\na,"{kind}"\n')
+    labels = read_vector_labels(str(path), "class")
+    flat = Grid("", GRID.transform, 10, 10)
+    assert burn(labels, flat, flat.whole)[5, 5] == 0

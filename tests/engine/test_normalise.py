@@ -119,3 +119,17 @@ def test_measuring_twice_gives_the_same_limits(shared_data):
         first, again = (measure("percentile", [(raster, (4, 3, 2))]) for _ in range(2))
     assert first == again
     assert 300 < first.low[0] < first.high[0] < 1000
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "float64"])
+def test_small_differences_of_large_values_survive(tmp_path, dtype):
+    """At 2^30 float32 steps by 64."""
+    image = np.random.default_rng(0).integers(0, 50, (3, 40, 40))
+    scaled = []
+    for name, values in (("small", image.astype("uint8")), ("large", (image + 2**30).astype(dtype))):
+        with open_raster(write_raster(tmp_path / f"{name}.tif", values)) as raster:
+            scaling = measure("constant", [(raster, (1, 2, 3))])
+            scaled.append(scale(*raster.read((1, 2, 3), raster.grid.whole), scaling))
+    np.testing.assert_allclose(scaled[1], scaled[0], atol=1e-6)
+    assert scaled[1].dtype == np.float32
+    assert len(np.unique(scaled[1])) > 40

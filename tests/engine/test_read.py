@@ -135,6 +135,40 @@ def test_alpha_and_masks_are_masks_and_no_bands(tmp_path):
         with open_raster(path) as raster:
             assert raster.choose_bands() == (1, 2, 3)
             assert np.argwhere(~raster.read((1, 2, 3), raster.grid.whole)[1]).tolist() == [[2, 2]]
+            note = raster.mask_note((1, 2, 3))
+            assert ("band 4" in note) == (path == alpha)
+            assert ("mask of the file" in note) == (path == masked)
+
+
+def test_a_band_that_is_chosen_is_no_mask(tmp_path):
+    values = stack(4)
+    values[3, 2, 2] = 0
+    path = write_raster(tmp_path / "a.tif", values)
+    with open_raster(path) as raster:
+        assert raster.alpha == (4,)  # GDAL declares it in every file of four 8-bit bands that it writes
+        assert raster.mask_note((4, 3, 2)) == ""
+        read, valid = raster.read((4, 3, 2), raster.grid.whole)
+    assert valid.all()
+    assert read[0, 2, 2] == 0
+
+
+@pytest.mark.parametrize("options", [{"photometric": "MINISBLACK"}, {"photometric": "RGB", "alpha": "NO"}])
+def test_a_fourth_band_that_is_not_declared_as_opacity_is_a_band(tmp_path, options):
+    path = write_raster(tmp_path / "a.tif", stack(4))
+    with rasterio.open(path) as file:
+        profile = {**file.profile, **options}
+    with rasterio.open(tmp_path / "b.tif", "w", **profile) as file:
+        file.write(stack(4) * 0)
+    with open_raster(str(tmp_path / "b.tif")) as raster:
+        assert raster.alpha == ()
+        assert raster.mask_note((1, 2, 3)) == ""
+        assert raster.read((1, 2, 3), raster.grid.whole)[1].all()
+
+
+def test_the_log_names_nodata(tmp_path):
+    path = write_raster(tmp_path / "a.tif", stack(3, "float32"), nodata=-9999)
+    with open_raster(path) as raster:
+        assert raster.mask_note((1, 2, 3)) == 'Pixels of "a" are left out where a value is -9999 (nodata).'
 
 
 def test_a_fourth_band_with_a_name_of_its_own_is_no_mask(tmp_path):
@@ -170,6 +204,60 @@ def test_thinning_reads_by_whole_blocks_and_sees_the_same_pixels(tmp_path, monke
             rows, columns = raster.piece()
             assert (rows % layout["blockysize"], columns % layout.get("blockxsize", 200)) == (0, 0)
             assert (raster.read_thinned((1, 2, 3), most)[0] == whole).all()
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """A raster in rows of pixels, 200 wide, and its values."""
+    values = np.random.default_rng(0).integers(1, 60_000, (3, 90, 200)).astype("uint16")
+    values[1, 20:30, 50:70] = 0
+    path = write_raster(tmp_path / "rows.tif", values, nodata=0, blockysize=2, interleave="pixel", compress="deflate")
+    return path, values
+
+
+def test_rows_that_do_not_fit_into_the_cache_are_read_in_pieces(rows, monkeypatch):
+    path, values = rows
+    with open_raster(path) as raster:
+        whole, valid = raster.read((3, 1, 2), Window(-5, 30, 60, 100))
+        monkeypatch.setattr(read, "CACHE_BYTES", 2 * 200 * 3 * 2 * 8)  # eight rows, twice
+        raster.dataset = _Spy(raster.dataset)
+        again, same = raster.read((3, 1, 2), Window(-5, 30, 60, 100))
+        assert len(raster.dataset.limits) == 7  # rows 0 to 55 by eight
+    np.testing.assert_array_equal(whole, again)
+    np.testing.assert_array_equal(valid, same)
+    np.testing.assert_array_equal(whole[:, 5:][:, valid[5:]], values[[2, 0, 1], :55, 30:130][:, valid[5:]])
+
+
+def test_squares_of_a_raster_in_rows_are_cut_from_one_read(rows, tmp_path):
+    path, values = rows
+    tiled = write_raster(tmp_path / "tiles.tif", values, nodata=0, tiled=True, blockxsize=32, blockysize=32)
+    wide, side = Window(70, 0, 40, 230), 40
+    with open_raster(path) as raster, open_raster(tiled) as other:
+        assert other.across((1, 2, 3), wide, side) is other
+        raster.dataset = _Spy(raster.dataset)
+        source = raster.across((1, 2, 3), wide, side)
+        for column in range(0, 191, 10):
+            window = Window(70, column, side, side)
+            for found, expected in zip(source.read((1, 2, 3), window), other.read((1, 2, 3), window), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        assert len(raster.dataset.limits) == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [("uint8", "float32"), ("int16", "float32"), ("float32", "float32"), ("int32", "float64"), ("float64", "float64")],
+)
+def test_numbers_are_no_coarser_than_in_the_file(tmp_path, dtype, kept):
+    with open_raster(write_raster(tmp_path / "a.tif", stack(3, dtype))) as raster:
+        assert raster.read((1, 2, 3), raster.grid.whole)[0].dtype == kept
+        assert raster.read_thinned((1, 2, 3), 10)[0].dtype == kept
+
+
+def test_values_beyond_float32_are_invalid(tmp_path):
+    values = stack(3, "float64")
+    values[0, 1, 2] = 1e300
+    with open_raster(write_raster(tmp_path / "a.tif", values)) as raster:
+        assert np.argwhere(~raster.read((1, 2, 3), raster.grid.whole)[1]).tolist() == [[1, 2]]
 
 
 def test_a_raster_without_place_lies_where_qgis_draws_it(tmp_path):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import shutil
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import geopandas
@@ -17,9 +18,10 @@ import shapely
 import torch
 from affine import Affine
 
-from satdifuser_qgis.engine.inference import finished
+from satdifuser_qgis.engine.inference import finished, mapping
 from satdifuser_qgis.engine.model_file import read_model, write_model
 from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.normalise import Scaling
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
@@ -104,7 +106,7 @@ def test_all_outputs_lie_on_the_inputs_grid(request_, tmp_path):
 
 def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):
     request = dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), min_area=400)
-    run(request)
+    result = run(request)
     with rasterio.open(request.output) as file:
         tags = file.tags()
     told = pyogrio.read_info(request.polygons)["layer_metadata"]
@@ -112,6 +114,7 @@ def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):
         assert (found["SATDIFUSER_MODEL"], found["SATDIFUSER_VERSION"]) == ("landscape", plugin_version())
         assert found["SATDIFUSER_BACKBONE"] == "tiny 1"
         assert found["SATDIFUSER_INPUT"].startswith("other ")
+        assert float(found["SATDIFUSER_SEAMS"]) == result.values["seams"] > 0
     assert told["SATDIFUSER_MIN_AREA"] == "400"
     with contextlib.closing(sqlite3.connect(request.polygons)) as database:
         ((said,),) = database.execute("SELECT description FROM gpkg_contents").fetchall()
@@ -162,6 +165,47 @@ def test_an_extent_is_a_cut_of_the_whole(request_):
     assert_same((codes[:, 31:121, 57:204], whole[:, 31:121, 57:204]), part)
 
 
+def test_blocks_of_columns_do_not_show(request_, monkeypatch):
+    expected = mapped(request_)
+    monkeypatch.setattr(mapping, "WIDEST_PX", 1)
+    monkeypatch.setattr(mapping, "FEWEST_TILES", 1)
+    blocks = []
+    cut = mapping.MapPlan.blocks
+
+    def noting(plan: mapping.MapPlan) -> list[Window]:
+        blocks[:] = cut(plan)
+        return blocks
+
+    monkeypatch.setattr(mapping.MapPlan, "blocks", noting)
+    found = mapped(request_)
+    assert [(block.col, block.width) for block in blocks] == [(0, 256), (256, 44)]
+    assert_same(expected, found)
+
+
+def test_rows_and_tiles_in_the_file_give_the_same_map(request_, tmp_path):
+    """Files of rows wider than two tiles are read by rows of tiles."""
+    values = np.tile(_read(request_.input), (1, 1, 2))[:, :140]
+    maps = []
+    for name, layout in (("rows", {}), ("tiles", {"tiled": True, "blockxsize": 64, "blockysize": 64})):
+        path = write_raster(tmp_path / f"{name}.tif", values, **layout)
+        maps.append(mapped(dataclasses.replace(request_, input=path, bands=(1, 2, 3))))
+    for first, second in zip(*maps, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_an_image_in_an_archive_is_mapped(request_, tmp_path, own_home):
+    expected = mapped(request_)
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.write(request_.input, "folder/other.tif")
+    packed = dataclasses.replace(request_, input=f"/vsizip/{tmp_path / 'images.zip'}/folder/other.tif")
+    for found, wanted in zip(mapped(packed), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    # whether an archive has changed is not known, so that no parts of such a map are kept
+    with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
+        segment.run(dataclasses.replace(packed, batch=1, overlap=75), _Interrupting(16), outputs)
+    assert not list(own_home.rglob("*.npz"))
+
+
 class _Interrupting(Silent):
     """Cancels at a number of tiles, and notes what it was told."""
 
@@ -176,10 +220,12 @@ class _Interrupting(Silent):
             raise EngineError("cancelled", "Cancelled.")
 
 
-@pytest.mark.parametrize("at", [1, 9, 16])
-def test_an_interrupted_map_goes_on_and_ends_the_same_to_the_byte(request_, tmp_path, own_home, at):
+@pytest.mark.parametrize(("at", "shares"), [(1, True), (9, True), (16, True), (16, False)])
+def test_an_interrupted_map_goes_on_and_ends_the_same_to_the_byte(request_, tmp_path, own_home, at, shares):
     wanted = dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), batch=1, overlap=75)
-    targets = [Path(path) for path in (wanted.output, wanted.probabilities, wanted.entropy)]
+    if not shares:  # which the seam statistic needs, also of the strips that are not computed again
+        wanted = dataclasses.replace(wanted, probabilities="")
+    targets = [Path(path) for path in (wanted.output, wanted.probabilities, wanted.entropy) if path]
     run(wanted)
     uninterrupted = [path.read_bytes() for path in targets]
     polygons = geopandas.read_file(wanted.polygons)

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 
 from satdifuser_qgis.engine.raster.grid import Grid, Window
-from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.raster.read import CACHE_BYTES, open_raster
 from satdifuser_qgis.engine.raster.write import BandWriter
 from satdifuser_qgis.engine.vector.label_raster import open_label_raster
 from satdifuser_qgis.protocol.classes import LandCoverClass
@@ -70,6 +71,36 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_rows(tmp_path, rows):
     write_classes(tmp_path / "a.tif", rows=600)
     write_classes(tmp_path / "b.tif", rows=rows)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_threads_change_no_byte(tmp_path):
+    values = np.random.default_rng(0).random((2, GRID.height, GRID.width), np.float32)
+    for threads in (1, 2, 5):
+        with BandWriter(tmp_path / f"{threads}.tif", GRID, GRID.whole, 2, "float32", -1, threads=threads) as writer:
+            writer.write(0, values)
+    one, two, five = ((tmp_path / f"{threads}.tif").read_bytes() for threads in (1, 2, 5))
+    assert one == two == five
+
+
+def test_gdals_cache_is_limited_while_writing(tmp_path, monkeypatch):
+    limits = []
+
+    def noting(function):
+        def called(*arguments, **options):
+            if not writer._closed:  # afterwards there is nothing left to write
+                limits.append(rasterio.env.get_gdal_config("GDAL_CACHEMAX"))
+            return function(*arguments, **options)
+
+        return called
+
+    with BandWriter(tmp_path / "a.tif", GRID, GRID.whole, 1, "uint8", 0) as writer:
+        monkeypatch.setattr(rasterio, "open", noting(rasterio.open))
+        monkeypatch.setattr(rasterio.shutil, "copy", noting(rasterio.shutil.copy))
+        file = writer._file
+        writer._file = SimpleNamespace(dtypes=file.dtypes, write=noting(file.write), close=noting(file.close))
+        writer.write(0, np.ones((1, GRID.height, GRID.width), np.uint8))
+    assert len(limits) == 5  # written, closed, looked at, copied, looked at
+    assert set(limits) == {CACHE_BYTES}
 
 
 def test_several_bands_keep_names_and_values(tmp_path):

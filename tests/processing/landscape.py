@@ -64,15 +64,26 @@ def memory_labels(
     return layer
 
 
-def write_labels(path: Path, values: Sequence[object] = ("water", "wood", "field"), table: str = "") -> Path:
-    """The squares of `memory_labels` in a GeoPackage; ``table`` is added to a file that is there already."""
-    from qgis.core import QgsCoordinateTransformContext, QgsVectorFileWriter
+def write_labels(
+    path: Path, values: Sequence[object] = ("water", "wood", "field"), table: str = "", crs: str = ""
+) -> Path:
+    """The squares of `memory_labels` in a GeoPackage, in ``crs`` where one is named; ``table`` is added to a file
+    that is there already."""
+    from qgis.core import (
+        QgsCoordinateReferenceSystem,
+        QgsCoordinateTransform,
+        QgsCoordinateTransformContext,
+        QgsVectorFileWriter,
+    )
 
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.layerName = table or path.stem
     if path.exists():
         options.actionOnExistingFile = QgsVectorFileWriter.CreateOrOverwriteLayer
     layer = memory_labels(values)
+    if crs:
+        target = QgsCoordinateReferenceSystem(crs)
+        options.ct = QgsCoordinateTransform(layer.crs(), target, QgsCoordinateTransformContext())
     QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), QgsCoordinateTransformContext(), options)
     return path
 

@@ -129,9 +129,10 @@ def test_unknown_parameters_are_refused(segment, chosen, name):
 
 
 def test_layers_outputs_and_figures_come_back(segment, engine, chosen, tmp_path):
-    engine.values = {"seconds": 1.5, "megapixels_per_second": 0.1, "device_used": "CPU"}
+    engine.values = {"seconds": 1.5, "megapixels_per_second": 0.1, "seams": 1.01, "device_used": "CPU"}
     results = segment.run(POLYGONS=str(tmp_path / "p.gpkg"), **chosen)
     assert results["SECONDS"] == 1.5
+    assert results["SEAMS"] == 1.01
     assert results["DEVICE_USED"] == "CPU"
     assert Path(tmp_path / "p.gpkg").is_file()
 

@@ -1,4 +1,4 @@
-"""Vector layers that show less than their file holds are exported; what the engine gets is what QGIS shows."""
+"""What the engine gets is what QGIS shows: layers that show less than their file are exported, services refused."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsVectorLayer
+from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle, QgsVectorLayer
 
-from satdifuser_qgis.processing.sources import direct_path
+from satdifuser_qgis.processing.images import Image
+from satdifuser_qgis.processing.sources import Sources, direct_path
 
 from . import landscape
 
@@ -39,3 +40,29 @@ def test_a_table_by_its_number_is_not_the_first_one(qgis_app, tmp_path):
     landscape.write_labels(path, values=("snow",), table="second")
     assert direct(f"{path}|layerid=1") is None
     assert direct(f"{path}|layername=second") == f"{path}|layername=second"
+
+
+@pytest.mark.parametrize(
+    ("provider", "source"),
+    [
+        (
+            "wms",
+            "contextualWMSLegend=0&crs=EPSG:3857&format=image/png&layers=ortho&styles=&url=https://example.org/wms",
+        ),
+        ("wms", "type=xyz&url=https://example.org/%7Bz%7D/%7Bx%7D/%7By%7D.png&zmax=19&zmin=0"),
+        ("wcs", "url=https://example.org/wcs&identifier=ortho"),
+        ("postgresraster", 'dbname=\'gis\' host=localhost port=5432 table="public"."ortho" (rast)'),
+    ],
+)
+def test_rasters_that_are_no_files_are_refused_with_the_way_out(qgis_app, provider, source):
+    crs = QgsCoordinateReferenceSystem("EPSG:3857")
+    image = Image("ortho", source, provider, crs, crs, QgsRectangle(0, 0, 1, 1), 3)
+    with pytest.raises(ValueError, match=f'INPUT: "ortho" is not a plain raster file.*"{provider}".*GeoTIFF'):
+        Sources().raster(image, "INPUT", "ortho")
+
+
+def test_a_database_that_does_not_answer_is_refused(segment, tmp_path):
+    wish = "PG: dbname='gis' host=localhost port=1 schema='public' table='ortho' mode=2"
+    said = segment.refusal(INPUT=wish, MODEL="crops", OUTPUT=str(tmp_path / "map.tif"))
+    assert "INPUT" in said
+    assert "Choose another raster" in said

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsFeature,
+    QgsGeometry,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorFileWriter,
     QgsVectorLayer,
+    QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QVariant
 
@@ -223,6 +228,89 @@ def test_only_selected_labels_count_where_that_is_wished(train, engine, chosen, 
     assert 'nothing is selected in "labels"' in train.refusal(**{**chosen, "LABELS": wish})
     layer.selectByExpression("\"class\" = 'wood'")
     assert exported(request_of(train, engine, **{**chosen, "LABELS": wish})) == ["wood"]
+
+
+LON_LAT = "EPSG:4326"
+# To UTM zone 52 north, and then 70 m too far east: no operation that PROJ would ever take by itself.
+SHIFTED = (
+    "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=utm +zone=52 +ellps=WGS84 "
+    "+step +proj=affine +xoff=70"
+)
+BACK = (
+    "+proj=pipeline +step +proj=affine +xoff=-70 +step +inv +proj=utm +zone=52 +ellps=WGS84 "
+    "+step +proj=unitconvert +xy_in=rad +xy_out=deg"
+)
+
+
+@pytest.fixture
+def in_degrees(tmp_path):
+    """The labels of the landscape in longitude and latitude, in a file that could be read as it is."""
+    path = landscape.write_labels(tmp_path / "degrees.gpkg", crs=LON_LAT)
+    return str(path)
+
+
+def lefts(source):
+    """CRS of a layer, and where its features begin in the west, in metres from the image's left edge."""
+    layer = QgsVectorLayer(source, "copy", "ogr")
+    edges = [feature.geometry().boundingBox().xMinimum() - landscape.LEFT for feature in layer.getFeatures()]
+    return layer.crs().authid(), [round(edge, 2) for edge in edges]
+
+
+def test_labels_in_another_crs_are_transformed_to_that_of_the_image(train, engine, chosen, in_degrees):
+    request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
+    assert lefts(request.labels) == ("EPSG:32652", [0, 50, 100])
+    assert request.label_copies == ()
+    assert "transformed from EPSG:4326 to EPSG:32652" in train.feedback.textLog()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_labels_are_transformed_by_the_operation_that_the_project_chose(train, engine, chosen, in_degrees, reverse):
+    transforms = QgsCoordinateTransformContext()
+    shown, file = QgsCoordinateReferenceSystem(LON_LAT), QgsCoordinateReferenceSystem("EPSG:32652")
+    if reverse:  # chosen for the other direction, and taken backwards
+        transforms.addCoordinateOperation(file, shown, BACK)
+    else:
+        transforms.addCoordinateOperation(shown, file, SHIFTED)
+    train.context.setTransformContext(transforms)
+    request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
+    assert lefts(request.labels) == ("EPSG:32652", [70, 120, 170])
+
+
+def test_images_in_several_crss_get_labels_in_each(train, engine, chosen, labels, tmp_path):
+    degrees = landscape.write_raster(tmp_path / "west.tif", epsg=32651, left=1_045_000)
+    request = request_of(train, engine, **{**chosen, "MORE_INPUTS": [str(degrees)]})
+    assert request.labels.startswith(labels)
+    assert [lefts(copy)[0] for copy in request.label_copies] == ["EPSG:32651"]
+
+
+def test_labels_that_have_no_place_in_the_crs_of_the_image_are_counted(train, engine, chosen, in_degrees):
+    layer = QgsVectorLayer(in_degrees, "labels", "ogr")
+    beyond = QgsFeature(layer.fields())
+    beyond.setGeometry(QgsGeometry.fromWkt("POLYGON((129 100, 130 100, 130 101, 129 100))"))
+    beyond.setAttribute("class", "ice")
+    layer.dataProvider().addFeatures([beyond])
+    request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
+    assert exported(request) == ["water", "wood", "field", "ice"]
+    assert "1 labels cannot be transformed to EPSG:32652" in train.feedback.textLog()
+
+
+def test_arcs_become_short_lines(train, engine, chosen, tmp_path):
+    layer = QgsVectorLayer("CurvePolygonZ?crs=EPSG:32652&field=class:string", "parcels", "memory")
+    x, y = landscape.LEFT + 100, landscape.TOP - 100
+    circle = f"CURVEPOLYGON Z (CIRCULARSTRING Z ({x} {y} 5, {x + 40} {y} 5, {x} {y} 5))"
+    feature = QgsFeature(layer.fields())
+    feature.setGeometry(QgsGeometry.fromWkt(circle))
+    feature.setAttributes(["water"])
+    layer.dataProvider().addFeatures([feature])
+    path = str(tmp_path / "parcels.gpkg")
+    QgsVectorFileWriter.writeAsVectorFormatV3(
+        layer, path, QgsCoordinateTransformContext(), QgsVectorFileWriter.SaveVectorOptions()
+    )
+    request = request_of(train, engine, **{**chosen, "LABELS": path})
+    copy = QgsVectorLayer(request.labels, "copy", "ogr")
+    (geometry,) = [each.geometry() for each in copy.getFeatures()]
+    assert not QgsWkbTypes.isCurvedType(geometry.wkbType())
+    assert geometry.area() == pytest.approx(3.14159 * 20**2, rel=0.01)
 
 
 def test_unsaved_edits_count(train, engine, chosen, labels):

@@ -129,9 +129,11 @@ def _meets(row: int, side: int, window: Window) -> bool:
 
 
 def _read(plan: MapPlan, grid: TileGrid, rows: list[int], raster: Raster) -> Generator[_Batch, None, None]:
+    left, right = grid.columns[0], grid.columns[-1] + grid.side
     for row in rows:
+        source = raster.across(plan.bands, Window(row, left, grid.side, right - left), grid.side)
         for columns in _chunks(grid.columns, plan.batch):
-            read = [read_tile(raster, plan.bands, plan.scaling, row, column, grid) for column in columns]
+            read = [read_tile(source, plan.bands, plan.scaling, row, column, grid) for column in columns]
             yield _Batch(row, columns, torch.stack([tile for tile, _ in read]), [valid for _, valid in read])
 
 

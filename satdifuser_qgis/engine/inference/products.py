@@ -16,6 +16,8 @@ from ..reporter import Reporter
 from .ahead import ahead
 from .landcover_model import LandCoverModel
 from .mapping import MapPlan, Strip, map_strips
+from .seams import differences
+from .tiles import TileGrid
 
 # In the rasters of shares, entropy and confidence.
 NO_SHARE = -1.0
@@ -31,19 +33,25 @@ class ProductMaker:
         self.dtype = "uint8" if max(self.nodata, int(self.codes.max())) <= 255 else "uint16"
         self.wanted = frozenset(wanted)
 
-    def __call__(self, strip: Strip) -> Products:
-        """Arrays (bands, h, w): codes as integers, the rest float32 from 0 to 1; nodata where the input has none."""
+    def __call__(self, strip: Strip, grid: TileGrid) -> Products:
+        """Arrays (bands, h, w): codes as integers, the rest float32 from 0 to 1; nodata where the input has none.
+
+        Beside them, for `seams.Seams`: ``differences``, and the probabilities ``ends`` of the first and last row.
+        """
         codes = np.where(strip.valid, self.codes[strip.logits.argmax(axis=0)], self.nodata)
-        made: Products = {"classes": codes[None].astype(self.dtype)}
-        shares = softmax(strip.logits) if self.wanted else strip.logits
-        if "probabilities" in self.wanted:
-            made["probabilities"] = shares
+        shares = softmax(strip.logits)
+        made: Products = {}
         if "entropy" in self.wanted:
             made["entropy"] = entropy(shares)[None]
         if "confidence" in self.wanted:
             made["confidence"] = shares.max(axis=0, keepdims=True)
-        for name in self.wanted:
-            made[name] = np.where(strip.valid, made[name], NO_SHARE).astype(np.float32)
+        made["probabilities"] = shares
+        for name, array in made.items():
+            made[name] = np.where(strip.valid, array, NO_SHARE).astype(np.float32)
+        shares = made["probabilities"] if "probabilities" in self.wanted else made.pop("probabilities")
+        made["classes"] = codes[None].astype(self.dtype)
+        made["differences"] = differences(strip.window, shares, grid)
+        made["ends"] = shares[:, [0, -1]].swapaxes(0, 1)
         return made
 
     @property
@@ -68,7 +76,7 @@ def map_products(
     """The arrays of the strips of `map_strips`; the network works on while they are made and used."""
     with closing(ahead(map_strips(plan, model, raster, reporter, is_finished))) as strips:
         for strip in strips:
-            yield strip.window, make(strip)
+            yield strip.window, make(strip, plan.grid)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,44 +15,60 @@ class Seams:
     """Mean absolute difference of neighbouring probabilities across tile edges, over that elsewhere.
 
     An edge lies before the first and behind the last row or column of every tile. 1 says that tiles cannot be told
-    from the map; invalid pixels do not count.
+    from the map; invalid pixels do not count. To the last bit, the figure does not depend on the order of the strips.
     """
 
     def __init__(self, grid: TileGrid) -> None:
         self._rows = _edges(grid.rows, grid.side)
-        self._columns = _edges(grid.columns, grid.side)
-        # sums of differences and how many there are: [elsewhere, at edges]
-        self._sums, self._counts = np.zeros(2), np.zeros(2, np.int64)
-        # the last row of each block of columns, which the next strip continues
-        self._last: dict[tuple[int, int], tuple[int, NDArray[np.float32]]] = {}
+        self._found: list[NDArray[np.float64]] = []
+        # Rows (K,w) that wait for the strip above or below them, by column, width and number of the lower row.
+        self._waiting: dict[tuple[int, int, int], NDArray[np.float32]] = {}
 
-    def add(self, window: Window, shares: NDArray[np.float32]) -> None:
-        """Takes probabilities (K,h,w) of a window, below 0 where invalid; strips of a block from top to bottom."""
-        columns = np.arange(window.col + 1, window.col + window.width)
-        self._compare(shares[:, :, :-1], shares[:, :, 1:], np.isin(columns, self._columns)[None, :])
-        block, first = (window.col, window.width), window.row
-        bottom, last = self._last.get(block, (-1, shares[:, :0]))
-        if bottom == window.row:
-            shares, first = np.concatenate([last, shares], axis=1), window.row - 1
-        rows = np.arange(first + 1, window.row + window.height)
-        self._compare(shares[:, :-1], shares[:, 1:], np.isin(rows, self._rows)[:, None])
-        self._last[block] = window.row + window.height, shares[:, -1:].copy()
+    def add(self, window: Window, inside: NDArray[np.float64], ends: NDArray[np.float32]) -> None:
+        """Takes a strip: what `differences` found in it, and the probabilities (2,K,w) of its first and last row."""
+        self._found.append(inside)
+        for first, row, shares in ((True, window.row, ends[0]), (False, window.row + window.height, ends[1])):
+            place = (window.col, window.width, row)
+            other = self._waiting.pop(place, None)
+            if other is None:
+                self._waiting[place] = shares
+                continue
+            above, below = (other, shares) if first else (shares, other)
+            self._found.append(_compare(above[:, None], below[:, None], 1, np.isin([row], self._rows)))
 
     @property
     def statistic(self) -> float | None:
         """The ratio; None where there are no edges, or no differences elsewhere."""
-        if not self._counts.all() or self._sums[0] == 0:
+        parts = np.array(self._found).reshape(-1, 2, 2)
+        (elsewhere, edges), counts = ([math.fsum(column) for column in parts[:, kind].T] for kind in (0, 1))
+        if not all(counts) or not elsewhere:
             return None
-        elsewhere, edges = self._sums / self._counts
-        return float(edges / elsewhere)
+        return (edges / counts[1]) / (elsewhere / counts[0])
 
-    def _compare(self, before: NDArray[np.float32], after: NDArray[np.float32], edge: NDArray[np.bool_]) -> None:
-        """Adds the differences (h,w) of two arrays (K,h,w); ``edge`` is broadcast to (h,w)."""
-        valid = (before[0] >= 0) & (after[0] >= 0)
-        difference = np.abs(after - before).mean(axis=0)
-        for place, chosen in enumerate((valid & ~edge, valid & edge)):
-            self._sums[place] += float(difference[chosen].sum(dtype=np.float64))
-            self._counts[place] += int(chosen.sum())
+
+def differences(window: Window, shares: NDArray[np.float32], grid: TileGrid) -> NDArray[np.float64]:
+    """(2,2): sums of the differences between neighbours in a strip and how many there are, each elsewhere and at edges.
+
+    shares: probabilities (K,h,w), below 0 where invalid. ``grid`` has at least the tiles that touch the window.
+    """
+    rows = np.arange(window.row + 1, window.row + window.height)
+    columns = np.arange(window.col + 1, window.col + window.width)
+    down = _compare(shares[:, :-1], shares[:, 1:], 1, np.isin(rows, _edges(grid.rows, grid.side)))
+    across = _compare(shares[:, :, :-1], shares[:, :, 1:], 0, np.isin(columns, _edges(grid.columns, grid.side)))
+    return down + across
+
+
+def _compare(
+    before: NDArray[np.float32], after: NDArray[np.float32], along: int, edge: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """`differences` of two arrays (K,h,w); ``edge`` says which of the lines along an axis of (h,w) are at edges."""
+    valid = (before[0] >= 0) & (after[0] >= 0)
+    difference = np.zeros(valid.shape, np.float32)
+    for one, other in zip(before, after, strict=True):
+        difference += np.abs(other - one)
+    difference *= valid
+    lines = np.array([difference.sum(axis=along, dtype=np.float64) / len(before), valid.sum(axis=along)])
+    return np.stack([lines[:, ~edge].sum(axis=1), lines[:, edge].sum(axis=1)], axis=1)
 
 
 def _edges(origins: tuple[int, ...], side: int) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ...protocol.errors import EngineError
 from ..raster.grid import Window, in_metres, tile_origins
+from ..raster.held import Held
 from ..raster.normalise import Scaling, scale
 from ..raster.read import Raster
 
@@ -88,7 +89,7 @@ def tile_grid(height: int, width: int, side: int, tile_px: int, overlap_percent:
 
 
 def read_tile(
-    raster: Raster, bands: tuple[int, ...], scaling: Scaling, row: int, column: int, grid: TileGrid
+    raster: Raster | Held, bands: tuple[int, ...], scaling: Scaling, row: int, column: int, grid: TileGrid
 ) -> tuple[Tensor, NDArray[np.bool_]]:
     """One tile as the network wants it, (3, tile_px, tile_px) float32, and its valid pixels, (side, side).
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...protocol.choices import SCALING
 from ...protocol.errors import EngineError
 from .grid import Window
-from .read import Bools, Floats, Raster
+from .held import Bools, Floats
+from .read import Raster
 
 KINDS = SCALING[1:]
 # Percentiles of an image stretch are those of QGIS's own default; constants must also serve images that were
@@ -115,7 +116,7 @@ def limits(kind: str, values: Floats) -> Scaling:
     return Scaling(kind, tuple(map(float, low)), tuple(map(float, high)))
 
 
-def scale(values: Floats, valid: Bools, scaling: Scaling) -> Floats:
+def scale(values: Floats, valid: Bools, scaling: Scaling) -> NDArray[np.float32]:
     """Values (C,h,w) as model input: -1 at the lower limit, 1 at the upper, cut at -1.5 and 1.5; invalid is 0."""
     if len(scaling.low) != len(values):
         raise ValueError(f"scaling is for {len(scaling.low)} bands but there are {len(values)}")

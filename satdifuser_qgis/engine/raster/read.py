@@ -15,28 +15,32 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
-from .bands import band_name, is_opacity, match_bands, natural_bands, role_of
+from .bands import band_name, match_bands, natural_bands, role_of
 from .gaps import Filled
 from .grid import Grid, Window
+from .ground import check_ground
+from .held import Bools, Floats, Held
+from .masks import has_mask, mask_note, opacity_bands
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
 CACHE_BYTES = 64 * 2**20
+# Their values can be large with small differences, which float32 would round away before they are scaled.
+_WIDE = ("int32", "uint32", "int64", "uint64", "float64")
 _FINGERPRINT_CHUNK = 65536
 _FINGERPRINT_CHUNKS = 16
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 
 
 class Raster:
     """A raster opened for reading; a context manager. Bands are counted from 1.
 
     ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
-    ``alpha`` are bands that hold opacity and are a mask, not a measurement. ``filled`` says where data can lie at all.
+    ``alpha`` are bands that the file declares as opacity: a mask, not a measurement, unless they are read as one of the
+    chosen bands. ``filled`` says where data can lie at all.
     ``tags`` are the file's own, by domain ("" and "IMAGERY").
     """
 
@@ -45,7 +49,7 @@ class Raster:
         self.name = Path(path).stem
         self.dataset = _open(path)
         try:
-            self._check()
+            check_ground(self.dataset, path, self.name)
         except EngineError:
             self.dataset.close()
             raise
@@ -56,8 +60,8 @@ class Raster:
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
         self.dtype: str = self.dataset.dtypes[0]
-        tagged = zip(range(1, self.band_count + 1), self.band_names, self.dataset.colorinterp, strict=True)
-        self.alpha = tuple(band for band, name, tag in tagged if tag == ColorInterp.alpha and is_opacity(name))
+        self._floats = np.float64 if any(kind in _WIDE for kind in self.dataset.dtypes) else np.float32
+        self.alpha = opacity_bands(self.dataset, self.band_names)
 
     def __enter__(self) -> Raster:
         return self
@@ -107,29 +111,45 @@ class Raster:
         text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
         return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
 
-    def read(self, bands: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
-        """Values (C,h,w) float32 as stored and which pixels are valid (h,w).
+    def mask_note(self, bands: tuple[int, ...]) -> str:
+        """A sentence for the log on what makes pixels of the chosen bands invalid, "" where nothing does."""
+        return mask_note(self.dataset, self.name, bands, self._opacity(bands))
 
-        A pixel is valid where every chosen band is: no nodata, no NaN or infinity, not masked or transparent.
+    def read(self, bands: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
+        """Values (C,h,w) as stored, float32 or of 32-bit integers and wider float64; which pixels are valid (h,w).
+
+        A pixel is valid where every chosen band is: no nodata, no NaN or infinity, within the range of float32, not
+        masked or transparent.
         Invalid values are 0. What lies beyond the raster is invalid. Raises EngineError("bad_input").
         """
-        values = np.zeros((len(bands), window.height, window.width), np.float32)
+        values = np.zeros((len(bands), window.height, window.width), self._floats)
         valid = np.zeros((window.height, window.width), np.bool_)
         inside = window.intersection(self.grid.whole)
         if inside.empty or not self.filled.meets(inside):
             return values, valid
-        top, left = inside.row - window.row, inside.col - window.col
-        rows, cols = slice(top, top + inside.height), slice(left, left + inside.width)
-        values[:, rows, cols], valid[rows, cols] = self._read(
-            bands, _rasterio_window(inside), (inside.height, inside.width)
-        )
+        for part in self._pieces(inside):
+            top, left = part.row - window.row, part.col - window.col
+            rows, cols = slice(top, top + part.height), slice(left, left + part.width)
+            values[:, rows, cols], valid[rows, cols] = self._read(
+                bands, _rasterio_window(part), (part.height, part.width)
+            )
         return values, valid
+
+    def across(self, bands: tuple[int, ...], window: Window, side: int) -> Raster | Held:
+        """What squares of ``side`` pixels in a wide window are to be read from: by `read` of this raster or of a copy.
+
+        Where the file's blocks are much wider than a square, as in files of rows, each square would unpack its rows
+        anew: then the window is read at once and kept, 4 or 8 bytes a pixel and band.
+        """
+        if self.dataset.block_shapes[0][1] <= 2 * side:
+            return self
+        return Held(window, *self.read(bands, window))
 
     def read_thinned(self, bands: tuple[int, ...], most_pixels: int) -> tuple[Floats, Bools]:
         """The whole raster, thinned evenly to at most ``most_pixels`` a band; as `read`."""
         step = max(1.0, math.sqrt(self.grid.width * self.grid.height / most_pixels))
         height, width = max(1, int(self.grid.height / step)), max(1, int(self.grid.width / step))
-        values = np.zeros((len(bands), height, width), np.float32)
+        values = np.zeros((len(bands), height, width), self._floats)
         valid = np.zeros((height, width), np.bool_)
         down, across = self.grid.height / height, self.grid.width / width
         piece = self.piece()
@@ -151,6 +171,18 @@ class Raster:
         rows, cols = self.dataset.block_shapes[0]
         row_bytes = self.band_count * np.dtype(self.dtype).itemsize * rows
         return rows, max(cols, CACHE_BYTES // 2 // (row_bytes * cols) * cols)
+
+    def _pieces(self, window: Window) -> Iterator[Window]:
+        """A window by rows of blocks that fit into GDAL's cache twice, where each band and mask then finds them."""
+        height, width = self.dataset.block_shapes[0]
+        columns = -(-(window.col + window.width) // width) - window.col // width
+        line = self.band_count * np.dtype(self.dtype).itemsize * height * width * columns
+        step = max(1, CACHE_BYTES // 2 // line) * height
+        row, end = window.row, window.row + window.height
+        while row < end:
+            below = min(end, row // height * height + step)
+            yield Window(row, window.col, below - row, window.width)
+            row = below
 
     def read_codes(self, window: Window) -> tuple[NDArray[np.generic], Bools]:
         """Band 1 as stored (h,w) and which of its pixels are valid; the window must lie inside the raster."""
@@ -184,51 +216,19 @@ class Raster:
             stored = self.dataset.read(list(bands), window=area, out_shape=(len(bands), *shape))
             valid = np.ones(shape, np.bool_)
             for band in dict.fromkeys(bands):
-                if self._has_mask(band):
+                if has_mask(self.dataset, band):
                     valid &= self.dataset.read_masks(band, window=area, out_shape=shape) > 0
-            for band in self.alpha:
+            for band in self._opacity(bands):
                 valid &= self.dataset.read(band, window=area, out_shape=shape) > 0
         with np.errstate(over="ignore", invalid="ignore"):
-            values = stored.astype(np.float32)
-        valid &= np.isfinite(values).all(axis=0)
+            values: Floats = stored.astype(self._floats)
+            valid &= np.isfinite(values.astype(np.float32, copy=False)).all(axis=0)
         values[:, ~valid] = 0
         return values, valid
 
-    def _has_mask(self, band: int) -> bool:
-        """Whether GDAL's mask of a band says something: not where all is valid, or where "alpha" is a measurement."""
-        flags = self.dataset.mask_flag_enums[band - 1]
-        return MaskFlags.all_valid not in flags and (MaskFlags.alpha not in flags or bool(self.alpha))
-
-    def _check(self) -> None:
-        """Refuses what is no image on the ground."""
-        if self.dataset.count == 0:
-            raise EngineError(
-                "bad_input", f'The file "{self.path}" holds no bands.', "Choose one of the rasters inside it."
-            )
-        if any(kind.startswith("complex") for kind in self.dataset.dtypes):
-            raise EngineError(
-                "bad_input",
-                f'The raster "{self.name}" has complex values ({self.dataset.dtypes[0]}).',
-                "Whole numbers and real numbers are read: compute amplitude or intensity first.",
-            )
-        if self.dataset.transform.is_identity and self.dataset.gcps[0]:
-            raise EngineError(
-                "bad_input",
-                f'The raster "{self.name}" has ground control points but no geotransform.',
-                "Warp it first (Raster > Projections > Warp).",
-            )
-        if self.dataset.transform.is_identity and self.dataset.rpcs is not None:
-            raise EngineError(
-                "bad_input",
-                f'The raster "{self.name}" is in sensor geometry (only RPCs, no geotransform).',
-                "Orthorectify it first (gdalwarp -rpc).",
-            )
-        if not abs(self.dataset.transform.determinant) > 0:
-            raise EngineError(
-                "bad_input",
-                f'The pixels of the raster "{self.name}" have no area: its geotransform is damaged.',
-                "Set its extent anew (gdal_edit -a_ullr), or get the file again.",
-            )
+    def _opacity(self, bands: tuple[int, ...]) -> tuple[int, ...]:
+        """The bands that mask ``bands``: who chooses a band, by hand or by a model, says that it is a measurement."""
+        return tuple(band for band in self.alpha if band not in bands)
 
     def _checked(self, bands: tuple[int, ...]) -> tuple[int, ...]:
         if len(bands) != 3:

@@ -39,7 +39,8 @@ class BandWriter:
     Parts arrive in any order by `write`; leaving the ``with`` block makes the COG at ``path``, or removes
     everything where an error is on its way. ``classes`` make it a class raster: colour table, names (as tags
     in the file, and as category names in ``<path>.aux.xml``, the only place where GDAL keeps them) and
-    overviews by majority. ``tags`` are provenance. The same input gives the same bytes.
+    overviews by majority. ``tags`` are provenance. The same input gives the same bytes, whatever the number of
+    ``threads`` that compress.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class BandWriter:
         names: Sequence[str] = (),
         classes: Sequence[LandCoverClass] | None = None,
         tags: Mapping[str, str] | None = None,
+        threads: int = 1,
     ) -> None:
         self.path = Path(path)
+        self.threads = threads
         self.grid = grid.crop(window)
         self.classes = tuple(classes or ())
         # The name begins with the target's, so that Outputs.discard finds it after a crash.
@@ -91,12 +94,18 @@ class BandWriter:
             self._file.write(array.astype(self._file.dtypes[0], copy=False), window=area)
         self._note(row, col, array)
 
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Adds provenance to that of the file, up to its closing."""
+        with self._writing():
+            self._file.update_tags(**tags)
+
     def close(self) -> None:
         """Turns what was written into a COG at ``path``; closing twice is no error."""
         if self._closed:
             return
         options: dict[str, Any] = {"resampling": "mode" if self.classes else "average"}
         options |= {"compress": "deflate", "predictor": "yes", "blocksize": _BLOCK, "bigtiff": "if_safer"}
+        options["num_threads"] = self.threads
         try:
             with self._writing():
                 self._file.close()

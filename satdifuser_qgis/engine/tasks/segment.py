@@ -73,9 +73,12 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
             here = partial(map_products, model)
             compute = partial(cluster.map_products, model_file, device) if cluster else here
-            _map(compute, plan, raster, writers, finished, reporter)
+            seams = _map(compute, plan, raster, writers, finished, reporter)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
+            if seams is not None:
+                tags["SATDIFUSER_SEAMS"] = f"{seams:.3f}"
+                writers.add_tags(tags)
         if request.polygons:
             reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
@@ -90,6 +93,8 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         "megapixels_per_second": round(megapixels / seconds, 4),
         "device_used": device_title(device),
     }
+    if seams is not None:
+        values["seams"] = round(seams, 3)
     return Result({name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}, values)
 
 
@@ -100,14 +105,13 @@ def _cluster(scheduler: str) -> contextlib.AbstractContextManager[Cluster | None
 
 def _map(
     compute: Compute, plan: MapPlan, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
-) -> None:
-    """Takes over what an earlier run has finished; the rest is computed while we write."""
+) -> float | None:
+    """Takes over what an earlier run has finished; the rest is computed while we write. Gives the seam statistic."""
     pixels, seams = 0, Seams(plan.grid)
 
     def write(window: Window, products: Products) -> None:
         writers.write(window, products)
-        if "probabilities" in products:
-            seams.add(window, products["probabilities"])
+        seams.add(window, products["differences"], products["ends"])
 
     for window, products in finished.parts():
         write(window, products)
@@ -128,6 +132,7 @@ def _map(
     if ratio is not None:
         reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
         reporter.metric("seams", ratio)
+    return ratio
 
 
 def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raster, device: torch.device) -> str:
@@ -231,6 +236,9 @@ def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, rep
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
         f"{len(header.classes)} classes; {plan.tiles} tiles, {duration}."
     )
+    note = raster.mask_note(plan.bands)
+    if note:
+        reporter.log(note)
     if header.decoder.get("share") == 0:
         reporter.log("This model decides by single pixels alone, so no features are computed.")
 
@@ -259,8 +267,9 @@ class _Writers:
 
         def add(name: str, path: Path, dtype: str, nodata: float, bands: tuple[str, ...],
                 classes: tuple[LandCoverClass, ...] | None = None) -> None:  # fmt: skip
+            place, threads = (path, raster.grid, plan.window), torch.get_num_threads()
             self._writers[name] = self._stack.enter_context(
-                BandWriter(path, raster.grid, plan.window, len(bands), dtype, nodata, bands, classes, tags)
+                BandWriter(*place, len(bands), dtype, nodata, bands, classes, tags, threads)
             )
 
         make = self.make
@@ -279,6 +288,11 @@ class _Writers:
         self.any_valid |= self.make.any_valid(products)
         for name, writer in self._writers.items():
             writer.write(window.row - self.window.row, products[name], window.col - self.window.col)
+
+    def add_tags(self, tags: dict[str, str]) -> None:
+        """Provenance that is known once all is mapped."""
+        for writer in self._writers.values():
+            writer.add_tags(tags)
 
     def __enter__(self) -> _Writers:
         return self

@@ -195,7 +195,8 @@ def _tell(
         f"bands {first.raster.describe_bands(first.bands)}, "
         f"{len(ground.tiles)} labelled tiles; {in_words(whole.seconds)} on {device_title(device)}."
     )
-    for line in label_lines(ground):
+    notes = [image.raster.mask_note(image.bands) for image in ground.images]
+    for line in (*filter(None, notes), *label_lines(ground)):
         whole.reporter.log(line)
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(

@@ -44,7 +44,9 @@ def read_label_sources(
     Where both know a pixel, what was drawn wins over the label raster. ``stack`` closes the label rasters.
     Raises EngineError bad_input, bad_request, no_overlap, too_few_labels.
     """
-    vector = read_vector_labels(request.labels, request.class_field, request.styles) if request.labels else None
+    vector = None
+    if request.labels:
+        vector = read_vector_labels(request.labels, request.class_field, request.styles, request.label_copies)
     styles = request.raster_styles or [()] * len(request.label_rasters)
     label_rasters = [open_label_raster(*item) for item in zip(request.label_rasters, styles, strict=True)]
     for label in label_rasters:

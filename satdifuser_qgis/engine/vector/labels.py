@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import numpy as np
-import pyogrio
 import rasterio.features
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj.exceptions import ProjError
-from shapely.errors import GEOSException
 
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window, same_crs
 from .class_table import UNLABELLED, ClassTable, Indices, number_table, text_key, text_table
+from .features import clean, read_features, split_source
 
 _POLYGON, _LINE, _POINT = 0, 1, 2
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
@@ -42,29 +38,31 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Placed:
-    """Geometries in a raster's CRS in the order in which they are burnt, with kind, class index and tree; ``rows`` of
-    the table that they come from, since what has no place in that CRS is not among them."""
+    """Geometries in a raster's CRS in the order in which they are burnt, with kind, class index and tree; ``features``
+    are the numbers of the layer's features that they come from: what has no place in that CRS is not among them."""
 
     geometries: NDArray[np.object_]
     kinds: NDArray[np.int8]
     classes: Indices
     tree: shapely.STRtree
-    rows: NDArray[np.intp]
+    features: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class VectorLabels:
     """Geometries with a class each.
 
-    ``table`` has a geometry and ``index``, the class's place in ``classes``; rows are in burning order: large
-    polygons before small ones, then lines, then points, so that what is drawn later wins. ``notes`` are
-    sentences for the log on what was left out, repaired or merged.
+    ``table`` has a geometry, ``index``, the class's place in ``classes``, and ``feature``, its number in the layer;
+    rows are in burning order: large polygons before small ones, then lines, then points, so that what is drawn later
+    wins. ``copies`` are tables of the same features in other CRSs. ``notes`` are sentences for the log on what was left
+    out, repaired or merged.
     """
 
     name: str
     class_table: ClassTable
     crs_wkt: str
     table: geopandas.GeoDataFrame
+    copies: tuple[geopandas.GeoDataFrame, ...] = ()
     notes: tuple[str, ...] = ()
     placed: dict[str, Placed] = field(default_factory=dict, compare=False, repr=False)
 
@@ -80,34 +78,46 @@ class VectorLabels:
         return ", ".join(f"{kinds[kind]} {_KIND_NAMES[kind][kinds[kind] != 1]}" for kind in sorted(kinds))
 
 
-def read_vector_labels(source: str, class_field: str, styles: Sequence[StyledClass] = ()) -> VectorLabels:
+def read_vector_labels(
+    source: str, class_field: str, styles: Sequence[StyledClass] = (), copies: Sequence[str] = ()
+) -> VectorLabels:
     """Labels from a vector file, ``path`` or ``path|layername=name`` (``layerid=``, ``subset=`` as in QGIS).
+
+    ``copies`` are sources of the same features in other CRSs, which rasters in those are labelled from.
 
     Class codes: whole numbers from 0 to 65535 stay; texts, and sets with other numbers, get codes from 1 in
     legend order. Texts that differ in blanks only are one class. Features without class or geometry
     are left out and invalid polygons are repaired, with a note. Raises EngineError: bad_input,
     bad_request (no such field), too_few_labels.
     """
-    path, options = _split(source)
+    path, options = split_source(source)
     name = str(options.get("layer", "")) or Path(path).stem
-    info, frame = _read(path, options, class_field, name)
+    info, frame = read_features(path, options, class_field, name)
     if len(frame) == 0:
         raise EngineError("too_few_labels", f'The layer "{name}" has no features.', "Draw some labels first.")
     title = f'"{name}" (field {class_field})'
     column = list(info["fields"]).index(class_field)
     kind, subtype = info["ogr_types"][column], info["ogr_subtypes"][column]
     table, indices, notes = _class_indices(title, kind, subtype, frame[class_field], styles)
-    geometries, rows, more = _clean(frame.geometry.values)
+    geometries, rows, more = clean(frame.geometry.values)
     keep = indices[rows] != UNLABELLED
     if not keep.any():
         raise EngineError(
             "too_few_labels", f"{title} has no feature with both a class and a geometry.", "Fill in the class field."
         )
     order = _burning_order(geometries[keep])
-    cleaned = {"index": indices[rows][keep][order]}
-    ordered = geopandas.GeoDataFrame(cleaned, geometry=geometries[keep][order], crs=frame.crs)
-    wkt = frame.crs.to_wkt() if frame.crs is not None else ""
-    return VectorLabels(name, table, wkt, ordered, (*notes, *more))
+    columns = {"index": indices[rows][keep][order], "feature": rows[keep][order]}
+    ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=frame.crs)
+    others = [read_vector_labels(copy, class_field, styles) for copy in copies]
+    for other, copy in zip(others, copies, strict=True):
+        if other.classes != table.classes:
+            raise EngineError(
+                "bad_request",
+                f'{title} and its copy "{copy}" hold different classes.',
+                "Give copies of the same features, in other CRSs only, or none.",
+            )
+    said = dict.fromkeys([*notes, *more, *(note for other in others for note in other.notes)])
+    return VectorLabels(name, table, _wkt(ordered), ordered, tuple(other.table for other in others), tuple(said))
 
 
 def burn(labels: VectorLabels, grid: Grid, window: Window) -> Indices:
@@ -156,9 +166,8 @@ def around(labels: VectorLabels, grid: Grid) -> Window:
 def touching(labels: VectorLabels, grid: Grid) -> NDArray[np.bool_]:
     """Which of the labels touch the raster, one item a row of their ``table``."""
     placed = _place(labels, grid.crs_wkt)
-    found = np.zeros(len(labels.table), np.bool_)
-    found[placed.rows[placed.tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")]] = True
-    return found
+    hits = placed.tree.query(shapely.Polygon(grid.corners(grid.whole)), predicate="intersects")
+    return np.isin(labels.table["feature"].to_numpy(), placed.features[hits])
 
 
 def crs_note(labels: VectorLabels, grid: Grid) -> str:
@@ -192,77 +201,37 @@ def _burn(placed: Placed, hits: NDArray[np.intp], grid: Grid, window: Window) ->
 def _place(labels: VectorLabels, crs_wkt: str) -> Placed:
     """The labels in a CRS; transformed once for all windows of all rasters that share it."""
     if crs_wkt not in labels.placed:
-        table = labels.table
-        if labels.crs_wkt and crs_wkt and not same_crs(labels.crs_wkt, crs_wkt):
-            try:
-                table = table.to_crs(crs_wkt)
-            except ProjError as error:
-                raise EngineError(
-                    "bad_input",
-                    f'The labels "{labels.name}" cannot be transformed to the CRS of the raster.',
-                    "Save the layer in the raster's CRS first.",
-                    detail=str(error),
-                ) from error
+        table = _table_in(labels, crs_wkt)
         geometries = np.asarray(table.geometry.values, dtype=object)
         finite = np.isfinite(shapely.bounds(geometries)).all(axis=1)
-        geometries, classes = geometries[finite], labels.table["index"].to_numpy(np.int16)[finite]
+        geometries, classes = geometries[finite], table["index"].to_numpy(np.int16)[finite]
         kinds = np.array([_KINDS[int(kind)] for kind in shapely.get_type_id(geometries)], np.int8)
         tree = shapely.STRtree(geometries)
-        labels.placed[crs_wkt] = Placed(geometries, kinds, classes, tree, np.flatnonzero(finite))
+        features = table["feature"].to_numpy(np.intp)[finite]
+        labels.placed[crs_wkt] = Placed(geometries, kinds, classes, tree, features)
     return labels.placed[crs_wkt]
 
 
-def _split(source: str) -> tuple[str, dict[str, Any]]:
-    """Path, and the options of pyogrio that the rest of a QGIS source asks for."""
-    path, *parts = source.split("|")
-    options: dict[str, Any] = {}
-    for part in parts:
-        key, _, value = part.partition("=")
-        if key == "layername":
-            options["layer"] = value
-        elif key == "layerid":
-            # a name where it is no number: then there is no such layer, which is told
-            options["layer"] = int(value) if value.isdecimal() else value
-        elif key == "subset":
-            options["where"] = value
-    return path, options
-
-
-def _read(path: str, options: dict[str, Any], class_field: str, name: str) -> tuple[dict[str, Any], Any]:
-    layer = {"layer": options["layer"]} if "layer" in options else {}
+def _table_in(labels: VectorLabels, crs_wkt: str) -> geopandas.GeoDataFrame:
+    """The table that is in a CRS, else the first one transformed; as it is where it or the raster has no CRS."""
+    if not labels.crs_wkt or not crs_wkt:
+        return labels.table
+    for table in (labels.table, *labels.copies):
+        if same_crs(_wkt(table), crs_wkt):
+            return table
     try:
-        info = pyogrio.read_info(path, **layer)
-        fields = list(info["fields"])
-        if class_field not in fields:
-            close = difflib.get_close_matches(class_field, fields, 1)
-            guess = f'Did you mean "{close[0]}"?' if close else "Choose one of them."
-            listed = ", ".join(fields) or "none"
-            raise EngineError(
-                "bad_request", f'The layer "{name}" has no field "{class_field}"; its fields are: {listed}.', guess
-            )
-        if info["geometry_type"] is None:
-            raise EngineError("bad_input", f'The table "{name}" has no geometries.', "Choose a layer with geometries.")
-        return info, _frame(path, class_field, options)
-    except (DataSourceError, DataLayerError) as error:
-        raise EngineError(
-            "bad_input", f'The labels "{path}" cannot be read.', "Choose another vector layer.", detail=str(error)
-        ) from error
-    except (GEOSException, NotImplementedError) as error:
+        return labels.table.to_crs(crs_wkt)
+    except ProjError as error:
         raise EngineError(
             "bad_input",
-            f'The layer "{name}" holds geometries of a kind that cannot be read here.',
-            "Convert it to simple polygons, lines or points first; Convert geometry type in the Toolbox does that.",
+            f'The labels "{labels.name}" cannot be transformed to the CRS of the raster.',
+            "Save the layer in the raster's CRS first.",
             detail=str(error),
         ) from error
 
 
-def _frame(path: str, class_field: str, options: dict[str, Any]) -> Any:
-    """The features; broken geometries, such as rings that are not closed, are mended or, where that fails, missing."""
-    read = partial(pyogrio.read_dataframe, path, columns=[class_field], force_2d=True, **options)
-    try:
-        return read()
-    except GEOSException:
-        return read(on_invalid="fix")
+def _wkt(table: geopandas.GeoDataFrame) -> str:
+    return table.crs.to_wkt() if table.crs is not None else ""
 
 
 def _class_indices(
@@ -314,36 +283,6 @@ def _from_texts(
 def _without_class(indices: Indices) -> list[str]:
     count = int((indices == UNLABELLED).sum())
     return [f"{count} of {len(indices)} features have no class and are left out."] if count else []
-
-
-def _clean(values: Any) -> tuple[NDArray[np.object_], NDArray[np.intp], list[str]]:
-    """Valid geometries that are not empty, of the kinds that can be burnt, the row of each, and notes."""
-    geometries = np.asarray(values, dtype=object)
-    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    rows = np.flatnonzero(~missing)
-    parts, owner = shapely.get_parts(geometries[rows], return_index=True)
-    # Only collections are taken apart; a multipolygon stays one label.
-    mixed = np.isin(rows, rows[shapely.get_type_id(geometries[rows]) == 7])
-    single, rows_of_parts = geometries[rows][~mixed], rows[~mixed]
-    loose = mixed[owner]
-    geometries = np.concatenate([single, parts[loose]])
-    rows = np.concatenate([rows_of_parts, rows[owner[loose]]])
-    order = np.argsort(rows, kind="stable")
-    geometries, rows = geometries[order], rows[order]
-    broken = ~shapely.is_valid(geometries)
-    geometries[broken] = shapely.make_valid(geometries[broken], method="structure", keep_collapsed=False)
-    usable = ~shapely.is_empty(geometries) & np.isin(shapely.get_type_id(geometries), list(_KINDS))
-    notes = []
-    if missing.any() or not usable.all():
-        count = int(missing.sum()) + int((~usable).sum())
-        notes.append(
-            f"{count} {'feature has' if count == 1 else 'features have'} no geometry and "
-            f"{'is' if count == 1 else 'are'} left out."
-        )
-    if broken.any():
-        count = int(broken.sum())
-        notes.append(f"{count} invalid {'geometry was' if count == 1 else 'geometries were'} repaired.")
-    return geometries[usable], rows[usable], notes
 
 
 def _burning_order(geometries: NDArray[np.object_]) -> NDArray[np.intp]:

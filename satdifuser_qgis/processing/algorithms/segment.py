@@ -53,7 +53,7 @@ class Segment(EngineAlgorithm):
     INPUT, MODEL, BANDS, EXTENT, OVERLAP = "INPUT", "MODEL", "BANDS", "EXTENT", "OVERLAP"
     MIN_AREA, SIMPLIFY, DEVICE, BATCH = "MIN_AREA", "SIMPLIFY", "DEVICE", "BATCH"
     OUTPUT, POLYGONS, PROBABILITIES, ENTROPY = "OUTPUT", "POLYGONS", "PROBABILITIES", "ENTROPY"
-    SECONDS, MEGAPIXELS_PER_SECOND, DEVICE_USED = "SECONDS", "MEGAPIXELS_PER_SECOND", "DEVICE_USED"
+    SECONDS, MEGAPIXELS_PER_SECOND, SEAMS, DEVICE_USED = "SECONDS", "MEGAPIXELS_PER_SECOND", "SEAMS", "DEVICE_USED"
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
         self._add_inputs()
@@ -183,6 +183,9 @@ class Segment(EngineAlgorithm):
         self.addOutput(QgsProcessingOutputNumber(self.SECONDS, translate("SatDiFuser", "Seconds")))
         self.addOutput(
             QgsProcessingOutputNumber(self.MEGAPIXELS_PER_SECOND, translate("SatDiFuser", "Megapixels per second"))
+        )
+        self.addOutput(
+            QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Change of probabilities at edges of tiles"))
         )
         self.addOutput(QgsProcessingOutputString(self.DEVICE_USED, translate("SatDiFuser", "Device used")))
 

@@ -321,7 +321,8 @@ class TrainSegmentation(EngineAlgorithm):
         return TrainSegmentationRequest(
             input=path,
             model=outputs[self.MODEL],
-            labels=labels,
+            labels=labels[0] if labels else "",
+            label_copies=labels[1:],
             class_field=field,
             label_rasters=raster_paths,
             more_inputs=more_paths,
@@ -347,18 +348,19 @@ class TrainSegmentation(EngineAlgorithm):
 
     def _labels(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, images: List[Image]
-    ) -> Tuple[Optional[QgsVectorLayer], str, str]:
-        """The vector labels as layer, source and class field; (None, "", "") where there are none."""
+    ) -> Tuple[Optional[QgsVectorLayer], Tuple[str, ...], str]:
+        """The vector labels as layer, sources and class field; (None, (), "") where there are none."""
         value = parameters.get(self.LABELS)
         reference = layer_reference(value)
         if reference in (None, ""):
-            return None, "", ""
+            return None, (), ""
         layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
         field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
         if layer is not None:
             values.check_field(field, self.CLASS_FIELD, layer.name(), layer.fields().names())
         source = self.parameterAsSource(parameters, self.LABELS, context)
-        labels = self.sources.vector(layer, source, self.LABELS, value, field, context)
+        crss = [image.crs_in_file for image in images]
+        labels = self.sources.vector(layer, source, self.LABELS, value, field, crss, context)
         check_overlap(layer, self.LABELS, images, context)
         return layer, labels, field
 
@@ -382,7 +384,7 @@ class TrainSegmentation(EngineAlgorithm):
                     ).format(name=self.LABEL_RASTERS, path=path)
                 )
 
-    def _check_any_labels(self, labels: str, label_rasters: Tuple[str, ...]) -> None:
+    def _check_any_labels(self, labels: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
         if not labels and not label_rasters:
             raise ValueError(
                 translate(

@@ -1,0 +1,37 @@
+"""Rasters that are refused: without bands, of complex numbers, or in no map geometry."""
+
+from __future__ import annotations
+
+import rasterio
+
+from ...protocol.errors import EngineError
+
+
+def check_ground(dataset: rasterio.DatasetReader, path: str, name: str) -> None:
+    """Raises EngineError("bad_input") for what is no image on the ground; ``name`` is the raster's."""
+    if dataset.count == 0:
+        raise EngineError("bad_input", f'The file "{path}" holds no bands.', "Choose one of the rasters inside it.")
+    if any(kind.startswith("complex") for kind in dataset.dtypes):
+        raise EngineError(
+            "bad_input",
+            f'The raster "{name}" has complex values ({dataset.dtypes[0]}).',
+            "Whole numbers and real numbers are read: compute amplitude or intensity first.",
+        )
+    if dataset.transform.is_identity and dataset.gcps[0]:
+        raise EngineError(
+            "bad_input",
+            f'The raster "{name}" has ground control points but no geotransform.',
+            "Warp it first (Raster > Projections > Warp).",
+        )
+    if dataset.transform.is_identity and dataset.rpcs is not None:
+        raise EngineError(
+            "bad_input",
+            f'The raster "{name}" is in sensor geometry (only RPCs, no geotransform).',
+            "Orthorectify it first (gdalwarp -rpc).",
+        )
+    if not abs(dataset.transform.determinant) > 0:
+        raise EngineError(
+            "bad_input",
+            f'The pixels of the raster "{name}" have no area: its geotransform is damaged.',
+            "Set its extent anew (gdal_edit -a_ullr), or get the file again.",
+        )
