@@ -25,6 +25,7 @@ from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
+from satdifuser_qgis.engine.vector.label_raster import open_label_raster
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.folders import plugin_version
 from satdifuser_qgis.protocol.segment import SegmentRequest
@@ -226,6 +227,35 @@ def test_nodata_stays_nodata(request_, world, tmp_path):
         with rasterio.open(path) as file:
             assert ((file.read_masks(1) == 0) == hole).all()
     assert geopandas.read_file(tmp_path / "map.gpkg").area_px.sum() == (~hole).sum()
+
+
+@pytest.mark.parametrize(
+    ("codes", "dtype", "nodata"),
+    [((1, 2, 300, 4), "uint16", 0), ((0, 2, 255, 4), "uint16", 65535), ((0, 2, 3, 4), "uint8", 255)],
+)
+def test_any_codes_make_the_same_map_with_a_nodata_value_that_is_no_class(
+    request_, world, tmp_path, codes, dtype, nodata
+):
+    wanted = dataclasses.replace(request_, input=str(world / "holed.tif"), polygons=str(tmp_path / "map.gpkg"))
+    run(wanted)
+    plain, areas = _read(wanted.output), geopandas.read_file(wanted.polygons).groupby("class").area_px.sum()
+    header, tensors = read_model(request_.model)
+    classes = [
+        dataclasses.replace(item, code=code, name=f"class {code}")
+        for item, code in zip(header.classes, codes, strict=True)
+    ]
+    model = tmp_path / "codes.safetensors"
+    write_model(model, dataclasses.replace(header, classes=tuple(classes)), tensors)
+    run(dataclasses.replace(wanted, model=str(model)))
+    with rasterio.open(wanted.output) as file:
+        assert (file.dtypes[0], file.nodata) == (dtype, nodata)
+        assert (file.read() == np.array([nodata, *codes])[plain]).all()
+    found = geopandas.read_file(wanted.polygons).groupby("class").area_px.sum()
+    assert found.to_dict() == {codes[code - 1]: area for code, area in areas.to_dict().items()}
+    label = open_label_raster(wanted.output)
+    label.raster.close()
+    assert set(label.classes) == {item for item in classes if item.code in found}
+    assert codes[2] in found
 
 
 def test_an_image_without_a_valid_pixel_is_refused(request_, tmp_path):

@@ -110,6 +110,15 @@ def test_codes_with_one_name_in_the_legend_stay_classes_with_figures_of_their_ow
     assert set(header.training["label_pixels"]) == set(header.scores["iou"]) == {"wood (1)", "wood (2)", "c3", "c4"}
 
 
+def test_large_codes_and_a_named_zero_are_classes(request_, tmp_path):
+    codes = np.array([0, 300, 0, 255, 7], np.uint16)[landscape(height=200, width=260)[1]]
+    labels = write_raster(tmp_path / "codes.tif", codes, colormap={0: (0, 90, 0, 255)})
+    train(dataclasses.replace(request_, label_rasters=(labels,), epochs=1))
+    header = read_header(request_.model)
+    assert [item.code for item in header.classes] == [0, 7, 255, 300]
+    assert header.classes[0].color == "#005a00"
+
+
 @pytest.mark.parametrize("fusion", [2, 3])
 def test_other_fusers_train_too(request_, fusion):
     train(dataclasses.replace(request_, fusion=fusion, head=2, epochs=1))
