@@ -20,7 +20,7 @@ from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
-from tests.data import PLACE, landscape, write_label_layer, write_landscape, write_raster
+from tests.data import PLACE, UTM, landscape, write_label_layer, write_landscape, write_raster
 from tests.engine.tiny import pixel_backbone
 
 
@@ -199,6 +199,26 @@ def test_another_image_without_the_bands_is_told_as_such(tmp_path, request_):
         train(dataclasses.replace(request_, more_inputs=(other,)))
     assert caught.value.message.startswith('The bands of "landscape" are "red", "green", "blue", but "radar" has no')
     assert 'BANDS of "landscape" that every image has' in caught.value.remedy
+
+
+@pytest.mark.parametrize(("of_image", "of_labels"), [(None, None), (UTM, None), (None, UTM)])
+def test_an_image_and_labels_that_both_lack_a_crs_belong_together_and_else_both_are_named(
+    tmp_path, request_, of_image, of_labels
+):
+    values, _ = landscape(height=128, width=128)
+    image = write_raster(tmp_path / "photo.tif", values, crs=of_image)
+    boxes = [shapely.box(500_000 + left, 5_199_000, 500_400 + left, 5_199_900) for left in (100, 600)]
+    labels = write_label_layer(tmp_path / "drawn.gpkg", boxes, ["a", "b"], crs=of_labels)
+    wanted = dataclasses.replace(
+        request_, input=image, labels=labels, class_field="class", label_rasters=(), epochs=1, threads=1
+    )
+    if of_image == of_labels:
+        assert train(wanted).values["class_count"] == 2
+        return
+    with pytest.raises(EngineError, match=r'no CRS but the .* "(photo|drawn)" ha') as caught:
+        train(wanted)
+    assert caught.value.code == "bad_input"
+    assert not Path(request_.model).parent.exists()
 
 
 def test_labels_elsewhere_and_a_single_class_are_refused(tmp_path, request_):
