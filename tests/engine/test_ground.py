@@ -28,20 +28,11 @@ from satdifuser_qgis.engine.training.loop import FitSettings
 from satdifuser_qgis.engine.training.samples import LabelledImage
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from tests.data import write_raster
+from tests.engine.notes import Notes
 from tests.engine.tiny import pixel_backbone
 
 NATIONAL = tuple(LandCoverClass(100 + code, f"class {code}", f"#0000{code:02x}") for code in range(40))
 PRESENT = (3, 7, 12, 30, 39)
-
-
-class Notes(Silent):
-    """Keeps what the user would read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, message: str, level: str = "info") -> None:
-        self.lines.append(message)
 
 
 @pytest.fixture

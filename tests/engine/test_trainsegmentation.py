@@ -21,17 +21,8 @@ from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import PLACE, UTM, landscape, write_label_layer, write_landscape, write_raster
+from tests.engine.notes import Notes
 from tests.engine.tiny import pixel_backbone
-
-
-class Notes(Silent):
-    """Keeps what the user would read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, message: str, level: str = "info") -> None:
-        self.lines.append(message)
 
 
 def train(request: TrainSegmentationRequest, reporter: Silent | None = None) -> Result:
