@@ -11,6 +11,8 @@ MINUTES ?= 60
 ENGINE := .venv/engine/bin/python
 QGIS := .venv/qgis/bin/python
 STAGE := build/satdifuser_qgis
+# What the plugin repository takes, in bytes.
+LARGEST_ZIP := 25000000
 DIR ?= $(SHARED)/awkward
 SHARED := $(or $(SATDIFUSER_DATA),../shared/data)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -20,9 +22,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 setup: .venv/.system .venv/engine/.ready .venv/qgis/.ready
 
+# lrelease only makes the translations: it comes with the rest, or for root, but nobody is asked for root for it alone.
 .venv/.system:
 	@mkdir -p .venv
-	@if ! command -v qgis_process.bin >/dev/null 2>&1 && ! command -v qgis_process >/dev/null 2>&1 || ! command -v lrelease >/dev/null 2>&1 || ! $(PYTHON) -m ensurepip --version >/dev/null 2>&1; then \
+	@if { command -v qgis_process.bin || command -v qgis_process; } >/dev/null 2>&1 && $(PYTHON) -m ensurepip --version >/dev/null 2>&1 \
+		&& { [ -n "$(SUDO)" ] || command -v lrelease >/dev/null 2>&1; }; then \
+		command -v lrelease >/dev/null 2>&1 || echo "Left out: lrelease (Debian's qttools5-dev-tools), so the staged plugin speaks English only."; \
+	else \
 		$(SUDO) apt-get update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends qgis python3-qgis python3-venv qttools5-dev-tools; fi
 	@touch $@
@@ -51,8 +57,8 @@ stage:
 	@find $(STAGE) -name '__pycache__' -prune -exec rm -rf {} +
 
 zip: stage
-	@cd build && rm -f satdifuser_qgis.zip && $(PYTHON) -m zipfile -c satdifuser_qgis.zip satdifuser_qgis
-	@size=$$(stat -c %s build/satdifuser_qgis.zip); echo "build/satdifuser_qgis.zip: $$size bytes"; [ $$size -le 25000000 ]
+	@$(PYTHON) -m zipfile -c $(STAGE).zip $(STAGE)
+	@size=$$(stat -c %s $(STAGE).zip); echo "$(STAGE).zip: $$size bytes, at most $(LARGEST_ZIP)"; [ $$size -le $(LARGEST_ZIP) ]
 
 demo: setup stage
 	@$(ENGINE) benchmarks/demo.py $(if $(INPUT),--input "$(INPUT)") $(if $(LABELS),--labels "$(LABELS)") $(if $(CLASS_FIELD),--class-field "$(CLASS_FIELD)")

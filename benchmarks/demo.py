@@ -23,11 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labelled_set import ROOT, open_set, read_codes
+from benchmarks.labelled_set import ROOT, open_set, read_codes, write_named
 from benchmarks.preview import class_picture, entropy_picture, image_picture, write_preview
 from satdifuser_qgis.engine.model_file import ModelHeader, read_header
 from satdifuser_qgis.engine.report.scores import confusion_matrix, score, to_indices
-from satdifuser_qgis.protocol.classes import LandCoverClass
 
 STAGED = ROOT / "build"
 PLUGIN = "satdifuser_qgis"
@@ -50,13 +49,17 @@ class Scene:
     truth_names: dict[int, str] | None = None
 
 
-def korea() -> Scene:
-    """Train tiles of the Korean set, and one of its test tiles."""
+def korea(folder: Path) -> Scene:
+    """Train tiles of the Korean set, and one of its test tiles. Labels with names are made in the folder."""
     labelled = open_set("korea")
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = [folder / f"{pair.label.stem}.vrt" for pair in labelled.train]
+    for pair, label in zip(labelled.train, labels):
+        write_named(pair.label, labelled.classes, label)
     first, *others = labelled.train
     unseen = next(pair for pair in labelled.test if pair.image.name == UNSEEN_TILE)
     training = [("INPUT", first.image), *[("MORE_INPUTS", pair.image) for pair in others]]
-    training += [("LABEL_RASTERS", pair.label) for pair in labelled.train]
+    training += [("LABEL_RASTERS", label) for label in labels]
     story = f"Sentinel-2 imagery of Korea: {len(labelled.train)} labelled images, and {unseen.image.name}, not seen."
     names = {item.code: item.name for item in labelled.classes}
     return Scene(story, tuple((key, str(path)) for key, path in training), unseen.image, unseen.label, names)
@@ -97,7 +100,7 @@ def choose(arguments: argparse.Namespace, folder: Path) -> Scene:
     if arguments.labels or arguments.class_field:
         raise SystemExit("LABELS and CLASS_FIELD need INPUT, the image that they belong to.")
     try:
-        return korea()
+        return korea(folder / "labels")
     except FileNotFoundError:
         return painted(folder / "landscape")
 
@@ -168,15 +171,6 @@ def truth_of(scene: Scene, header: ModelHeader) -> NDArray[np.uint16] | None:
     return translated
 
 
-def named(scene: Scene, header: ModelHeader) -> tuple[LandCoverClass, ...]:
-    """The model's classes; those that are known by their code alone get the names of the truth."""
-    names = scene.truth_names or {}
-    return tuple(
-        LandCoverClass(item.code, names.get(item.code, item.name), item.color) if item.name == str(item.code) else item
-        for item in header.classes
-    )
-
-
 def tell_scores(scene: Scene, header: ModelHeader, truth: NDArray[np.uint16] | None, found: NDArray[np.uint16]) -> None:
     """Prints how good the map is, or why that is not known."""
     if truth is None:
@@ -184,7 +178,7 @@ def tell_scores(scene: Scene, header: ModelHeader, truth: NDArray[np.uint16] | N
         print("This image was trained on, so its map cannot be scored honestly. The report says how the model did on")
         print(f"ground that was held back{f': mean IoU {known:.3f}' if isinstance(known, float) else ''}.")
         return
-    classes = named(scene, header)
+    classes = header.classes
     indices = [to_indices(codes, tuple(item.code for item in classes)) for codes in (truth, found)]
     result = score(confusion_matrix(indices[0], indices[1], len(classes)))
     print(f"On the unseen image {scene.target.name}:")
@@ -196,7 +190,7 @@ def tell_scores(scene: Scene, header: ModelHeader, truth: NDArray[np.uint16] | N
 
 def picture(scene: Scene, header: ModelHeader, made: Made, truth: NDArray[np.uint16] | None) -> None:
     """Writes the preview."""
-    classes = named(scene, header)
+    classes = header.classes
     bands = tuple(header.bands) if len(header.bands) == 3 else (1, 2, 3)
     panels = [("image", image_picture(scene.target, bands))]
     if truth is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from numpy.typing import NDArray
 
 from satdifuser_qgis.protocol.classes import LandCoverClass
@@ -71,6 +74,17 @@ def read_codes(path: Path) -> NDArray[np.uint16]:
     """Class codes, (H, W); 0 is unlabelled."""
     with rasterio.open(path) as raster:
         return np.asarray(raster.read(1), dtype=np.uint16)
+
+
+def write_named(label: Path, classes: Sequence[LandCoverClass], target: Path) -> None:
+    """A VRT of a label raster that says what its codes mean, which the files of the set do not; colours stay theirs."""
+    rasterio.shutil.copy(label, target, driver="VRT")
+    described = ElementTree.parse(target)
+    names = {item.code: item.name for item in classes}
+    categories = ElementTree.SubElement(described.find("VRTRasterBand"), "CategoryNames")
+    for code in range(max(names) + 1):
+        ElementTree.SubElement(categories, "Category").text = names.get(code, "")
+    described.write(target, encoding="utf-8")
 
 
 def stretch(values: NDArray[np.float32], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import List
 
-from qgis.core import QgsCoordinateTransform, QgsCsException, QgsProcessingContext, QgsVectorLayer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsProcessingContext,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .images import Image
@@ -12,12 +18,21 @@ from .images import Image
 translate = QCoreApplication.translate
 
 
+# What a GeoPackage says of layers without a CRS.
+UNDEFINED = ("Undefined geographic SRS", "Undefined Cartesian SRS")
+
+
 def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], context: QgsProcessingContext) -> None:
-    """Raises ValueError where the labels touch none of the images, or where only the images have a CRS.
+    """Raises ValueError where the labels touch none of the images, or where of labels and an image one has no CRS.
 
     The CRS of an image is that in its file, which the engine goes by, whatever QGIS shows.
     """
-    if any(_touches(labels, name, image, context) for image in images):
+    crs = labels.crs()
+    if crs.description() in UNDEFINED:
+        crs = QgsCoordinateReferenceSystem()
+    for image in images:
+        _check_crs(labels.name(), crs, name, image)
+    if any(_touches(labels, crs, image, context) for image in images):
         return
     raise ValueError(
         translate(
@@ -28,29 +43,43 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
         ).format(
             name=name,
             labels=labels.name(),
-            crs=labels.crs().authid() or translate("SatDiFuser", "no CRS"),
-            images=", ".join(f'"{image.name}" ({image.crs_in_file.authid() or "–"})' for image in images),
+            crs=_title(crs) or translate("SatDiFuser", "no CRS"),
+            images=", ".join(f'"{image.name}" ({_title(image.crs_in_file) or "–"})' for image in images),
         )
     )
 
 
-def _touches(labels: QgsVectorLayer, name: str, image: Image, context: QgsProcessingContext) -> bool:
-    if image.crs_in_file.isValid() and not labels.crs().isValid():
+def _check_crs(labels: str, crs: QgsCoordinateReferenceSystem, name: str, image: Image) -> None:
+    in_file = image.crs_in_file
+    if in_file.isValid() and not crs.isValid():
         raise ValueError(
             translate(
                 "SatDiFuser",
                 '{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer\'s CRS (layer menu, '
                 "Layer "
                 "CRS).",
-            ).format(
-                name=name,
-                labels=labels.name(),
-                image=image.name,
-                crs=image.crs_in_file.authid() or image.crs_in_file.description(),
-            )
+            ).format(name=name, labels=labels, image=image.name, crs=_title(in_file))
         )
+    if crs.isValid() and not in_file.isValid():
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                '{name}: the file of the image "{image}" has no CRS but "{labels}" has {crs}. Give the image its CRS '
+                'with "Assign projection"; where labels are drawn in the image\'s own coordinates, set their CRS to '
+                '"No CRS" (layer menu, Layer CRS).',
+            ).format(name=name, labels=labels, image=image.name, crs=_title(crs))
+        )
+
+
+def _title(crs: QgsCoordinateReferenceSystem) -> str:
+    return str(crs.authid() or crs.description())
+
+
+def _touches(
+    labels: QgsVectorLayer, crs: QgsCoordinateReferenceSystem, image: Image, context: QgsProcessingContext
+) -> bool:
     try:
-        transform = QgsCoordinateTransform(labels.crs(), image.crs_in_file, context.transformContext())
+        transform = QgsCoordinateTransform(crs, image.crs_in_file, context.transformContext())
         return bool(transform.transformBoundingBox(labels.extent()).intersects(image.extent))
     except QgsCsException:
         # Far away on the globe, or near a pole: the engine looks at each label.

@@ -26,6 +26,17 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of four classes on a tiny backbone, trained once for all; both are to be left as they are."""
+    from tests.engine.tiny import tiny_model  # brings diffusers, which most tests do without
+
+    folder = tmp_path_factory.mktemp("model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
+        return tiny_model(folder)
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real imagery."""
     folder = shared_folder()

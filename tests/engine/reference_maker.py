@@ -31,7 +31,7 @@ def make(folder: Path) -> dict[str, Any]:
     torch.manual_seed(5)
     for part in ("backbone", "cases", "decoders"):
         (folder / part).mkdir(parents=True)
-    unet, vae, scheduler = _backbone(folder / "backbone")
+    unet, vae, scheduler = write_backbone(folder / "backbone")
     manifest: dict[str, Any] = {
         "format": "satdifuser-reference",
         "version": 1,
@@ -70,7 +70,8 @@ DECODERS = [
 ]
 
 
-def _backbone(folder: Path) -> tuple[Any, Any, Any]:
+def write_backbone(folder: Path) -> tuple[Any, Any, Any]:
+    """Random U-Net and autoencoder, and their scheduler, written as a latent backbone and given."""
     unet = UNet2DConditionModel(
         in_channels=4,
         out_channels=4,

@@ -24,7 +24,6 @@ from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.worker import execute
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from tests.data import PLACE, UTM, write_raster
-from tests.engine.tiny import tiny_model
 
 PLACES = {
     "north up": (UTM, PLACE),
@@ -91,14 +90,6 @@ def write(folder: Path, scene: Scene) -> tuple[str, np.ndarray]:
     values, valid, options = paint(scene)
     crs, transform = PLACES[scene.place]
     return write_raster(folder / f"{uuid.uuid4().hex}.tif", values, crs, transform, **options), valid
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
-        return tiny_model(folder)
 
 
 @given(scene=scenes)

@@ -31,18 +31,16 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from tests.data import landscape, write_raster
 from tests.engine.conftest import ROOT
-from tests.engine.tiny import tiny_model
 
 RASTERS = ("output", "probabilities", "entropy")
 
 
 @pytest.fixture(scope="module")
-def request_(tmp_path_factory: pytest.TempPathFactory) -> SegmentRequest:
+def request_(tmp_path_factory: pytest.TempPathFactory, model: Path) -> SegmentRequest:
     """A request whose outputs, as one process makes them, are there already."""
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
-        model = tiny_model(folder)
         values = landscape(height=600, width=160, seed=4)[0]
         values[:, 200:330, :100] = 0
         image = write_raster(folder / "image.tif", values, nodata=0)

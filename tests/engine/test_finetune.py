@@ -26,24 +26,22 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
+from tests.engine.notes import Notes
 from tests.engine.tiny import pixel_backbone
 
 CPU = torch.device("cpu")
 
 
-class Notes(Silent):
-    """Keeps what the user would read, and cancels at a message."""
+class Cancelling(Notes):
+    """Cancels at a message."""
 
-    def __init__(self, cancel_at: str = "") -> None:
-        self.lines: list[str] = []
-        self.cancel_at = cancel_at
-
-    def log(self, message: str, level: str = "info") -> None:
-        self.lines.append(message)
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at = at
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
-        assert 0 <= done <= total
-        if self.cancel_at and message.startswith(self.cancel_at):
+        super().progress(done, total, unit, message)
+        if message.startswith(self.at):
             raise EngineError("cancelled", "Cancelled.")
 
 
@@ -158,7 +156,7 @@ def test_features_carry_gradients_only_while_the_backbone_learns(extractor):
 
 def test_cancel_is_heard_and_leaves_nothing(request_):
     with pytest.raises(EngineError) as caught:
-        train(request_, Notes(cancel_at="Fine-tuning"))
+        train(request_, Cancelling("Fine-tuning"))
     assert caught.value.code == "cancelled"
     assert not list(Path(request_.model).parent.glob("*"))
 

@@ -16,25 +16,23 @@ from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent, Whole
 from satdifuser_qgis.engine.training.estimate import Costs
-from satdifuser_qgis.engine.training.landcover import NO_DATA, NO_ROOM, choose_scaling, survey, within_budget
+from satdifuser_qgis.engine.training.landcover import (
+    NO_DATA,
+    NO_ROOM,
+    choose_scaling,
+    fit_settings,
+    survey,
+    within_budget,
+)
 from satdifuser_qgis.engine.training.loop import FitSettings
 from satdifuser_qgis.engine.training.samples import LabelledImage
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from tests.data import write_raster
+from tests.engine.notes import Notes
 from tests.engine.tiny import pixel_backbone
 
 NATIONAL = tuple(LandCoverClass(100 + code, f"class {code}", f"#0000{code:02x}") for code in range(40))
 PRESENT = (3, 7, 12, 30, 39)
-
-
-class Notes(Silent):
-    """Keeps what the user would read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, message: str, level: str = "info") -> None:
-        self.lines.append(message)
 
 
 @pytest.fixture
@@ -83,7 +81,6 @@ def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, im
     notes = Notes()
     ground = survey([image] * images, NATIONAL, 16, validation, 0, Silent())
     cpu = torch.device("cpu")
-    cpu = torch.device("cpu")
     extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
     config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 5)
     costs, whole = Costs(1, 1), Whole(notes, 1)
@@ -104,3 +101,20 @@ def test_tiles_beyond_the_memory_budget_are_told_and_counted_as_ignored(image, t
     assert notes.lines[0].startswith(f"8 of {len(ground.tiles)} labelled tiles are used")
     assert (smaller.class_pixels > 0).all()
     assert (smaller.class_pixels + smaller.ignored[NO_ROOM] == ground.class_pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("tiles", "epochs", "steps", "look_every", "patience"),
+    [
+        (1, 0, 300, 50, 3),
+        (160, 0, 720, 120, 3),
+        (10_000, 0, 1000, 166, 3),
+        (9, 4, 8, 8, 0),
+        (160, 3, 60, 50, 0),
+        (1, 1, 1, 1, 0),
+    ],
+)
+def test_steps_follow_from_counts_and_only_automatic_ones_end_early(tiles, epochs, steps, look_every, patience):
+    settings = fit_settings(tiles, epochs, seed=7)
+    assert (settings.steps, settings.look_every, settings.patience) == (steps, look_every, patience)
+    assert settings.seed == 7

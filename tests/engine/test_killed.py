@@ -19,18 +19,14 @@ from satdifuser_qgis.protocol.codec import dump_request
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from tests.data import landscape, write_raster
 from tests.engine.conftest import ROOT
-from tests.engine.tiny import tiny_model
 
 RASTERS = ("output", "probabilities", "entropy")
 KILLS = 4
 
 
 @pytest.fixture(scope="module")
-def request_(tmp_path_factory: pytest.TempPathFactory) -> SegmentRequest:
+def request_(tmp_path_factory: pytest.TempPathFactory, model: Path) -> SegmentRequest:
     folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
-        model = tiny_model(folder)
     image = write_raster(folder / "image.tif", landscape(height=700, width=300, seed=4)[0])
     names = {name: str(folder / "maps" / f"{name}.tif") for name in RASTERS}
     polygons = str(folder / "maps" / "polygons.gpkg")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 
 import geopandas
 import numpy as np
@@ -20,7 +21,7 @@ from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.training.label_sources import read_label_sources
 from satdifuser_qgis.engine.vector.class_table import ClassTable, case_notes, merge_classes
-from satdifuser_qgis.engine.vector.labels import burn, contested, crs_note, read_vector_labels, touching
+from satdifuser_qgis.engine.vector.labels import burn, check_crs, contested, read_vector_labels, touching
 from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
@@ -245,13 +246,30 @@ def test_labels_in_another_crs_land_on_the_same_pixels(tmp_path):
     assert not touching(there, Grid(WKT, Affine(10, 0, 6e5, 0, -10, 5.2e6), 50, 50)).any()
 
 
-def test_a_missing_crs_is_taken_to_be_the_same_and_said(tmp_path):
-    labels = labels_of(tmp_path, ["a", "b"], crs=None)
-    assert touching(labels, GRID).any()
-    assert crs_note(labels, GRID) == "The labels have no CRS and are taken to be in that of the raster."
+def test_labels_and_image_without_crs_belong_together_and_one_alone_is_refused(tmp_path):
     bare = Grid("", GRID.transform, 10, 10)
-    assert crs_note(labels, bare) == ""
-    assert crs_note(labels_of(tmp_path, ["a"], name="c.gpkg"), bare).startswith("The raster has no CRS and is taken")
+    without, having = labels_of(tmp_path, ["a", "b"], crs=None), labels_of(tmp_path, ["a", "b"], name="c.gpkg")
+    check_crs(without, "photo", bare)
+    check_crs(having, "photo", GRID)
+    assert touching(without, bare).any()
+    with pytest.raises(EngineError, match='labels "labels" have no CRS but the image "photo" has WGS 84 / UTM') as one:
+        check_crs(without, "photo", GRID)
+    with pytest.raises(EngineError, match='image "photo" has no CRS but the labels "c" have WGS 84 / UTM') as other:
+        check_crs(having, "photo", bare)
+    assert [caught.value.code for caught in (one, other)] == ["bad_input", "bad_input"]
+    assert "Define projection" in one.value.remedy
+    assert "Assign projection" in other.value.remedy
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_what_qgis_writes_into_a_geopackage_for_no_crs_is_none(tmp_path, number):
+    path = write_label_layer(tmp_path / "labels.gpkg", FIVE[:2], ["a", "b"])
+    with closing(sqlite3.connect(path)) as file, file:
+        for table, column in (("gpkg_contents", "srs_id"), ("gpkg_geometry_columns", "srs_id")):
+            file.execute(f"UPDATE {table} SET {column} = {number}")
+    labels = read_vector_labels(path, "class")
+    assert labels.crs_wkt == ""
+    assert labels.table.crs is None
 
 
 def table(*classes, made=False, source="s"):

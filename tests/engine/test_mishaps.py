@@ -26,32 +26,22 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from tests.data import landscape, write_huge_mosaic, write_raster
 from tests.engine.conftest import ROOT
-from tests.engine.tiny import tiny_model
 
 NAMES = ("output", "probabilities", "entropy")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model and an image."""
-    folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SATDIFUSER_HOME", str(folder / "home"))
-        tiny_model(folder)
-    write_raster(folder / "image.tif", landscape(height=300, width=280, seed=4)[0])
-    return folder
+def world(tmp_path_factory: pytest.TempPathFactory, model: Path) -> SegmentRequest:
+    """A model and an image."""
+    image = tmp_path_factory.mktemp("world") / "image.tif"
+    write_raster(image, landscape(height=300, width=280, seed=4)[0])
+    return SegmentRequest(input=str(image), model=str(model), output="", threads=1)
 
 
-def request_in(world: Path, folder: Path) -> SegmentRequest:
+def request_in(world: SegmentRequest, folder: Path) -> SegmentRequest:
     """All outputs in a folder."""
     outputs = {name: str(folder / f"{name}.tif") for name in NAMES}
-    return SegmentRequest(
-        input=str(world / "image.tif"),
-        model=str(world / "model.safetensors"),
-        polygons=str(folder / "polygons.gpkg"),
-        threads=1,
-        **outputs,
-    )
+    return dataclasses.replace(world, polygons=str(folder / "polygons.gpkg"), **outputs)
 
 
 class Meddling(Silent):
@@ -184,7 +174,7 @@ def test_an_input_that_is_cut_short_meanwhile_is_told_and_nothing_stays(world, t
 
 def test_an_input_that_is_deleted_meanwhile_is_still_read(world, tmp_path):
     """Where the system keeps open files. Windows does not let them be deleted."""
-    (tmp_path / "image.tif").write_bytes((world / "image.tif").read_bytes())
+    (tmp_path / "image.tif").write_bytes(Path(world.input).read_bytes())
     request = dataclasses.replace(request_in(world, tmp_path / "maps"), input=str(tmp_path / "image.tif"))
     execute(request, Meddling((tmp_path / "image.tif").unlink), Outputs("test"))
     execute(request_in(world, tmp_path / "again"), Silent(), Outputs("test"))

@@ -20,18 +20,9 @@ from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
-from tests.data import PLACE, landscape, write_label_layer, write_landscape, write_raster
+from tests.data import PLACE, UTM, landscape, write_label_layer, write_landscape, write_raster
+from tests.engine.notes import Notes
 from tests.engine.tiny import pixel_backbone
-
-
-class Notes(Silent):
-    """Keeps what the user would read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, message: str, level: str = "info") -> None:
-        self.lines.append(message)
 
 
 def train(request: TrainSegmentationRequest, reporter: Silent | None = None) -> Result:
@@ -108,6 +99,15 @@ def test_codes_with_one_name_in_the_legend_stay_classes_with_figures_of_their_ow
     header = read_header(request_.model)
     assert [(item.code, item.name) for item in header.classes] == [(1, "wood"), (2, "wood"), (3, "c3"), (4, "c4")]
     assert set(header.training["label_pixels"]) == set(header.scores["iou"]) == {"wood (1)", "wood (2)", "c3", "c4"}
+
+
+def test_large_codes_and_a_named_zero_are_classes(request_, tmp_path):
+    codes = np.array([0, 300, 0, 255, 7], np.uint16)[landscape(height=200, width=260)[1]]
+    labels = write_raster(tmp_path / "codes.tif", codes, colormap={0: (0, 90, 0, 255)})
+    train(dataclasses.replace(request_, label_rasters=(labels,), epochs=1))
+    header = read_header(request_.model)
+    assert [item.code for item in header.classes] == [0, 7, 255, 300]
+    assert header.classes[0].color == "#005a00"
 
 
 @pytest.mark.parametrize("fusion", [2, 3])
@@ -190,6 +190,26 @@ def test_another_image_without_the_bands_is_told_as_such(tmp_path, request_):
         train(dataclasses.replace(request_, more_inputs=(other,)))
     assert caught.value.message.startswith('The bands of "landscape" are "red", "green", "blue", but "radar" has no')
     assert 'BANDS of "landscape" that every image has' in caught.value.remedy
+
+
+@pytest.mark.parametrize(("of_image", "of_labels"), [(None, None), (UTM, None), (None, UTM)])
+def test_an_image_and_labels_that_both_lack_a_crs_belong_together_and_else_both_are_named(
+    tmp_path, request_, of_image, of_labels
+):
+    values, _ = landscape(height=128, width=128)
+    image = write_raster(tmp_path / "photo.tif", values, crs=of_image)
+    boxes = [shapely.box(500_000 + left, 5_199_000, 500_400 + left, 5_199_900) for left in (100, 600)]
+    labels = write_label_layer(tmp_path / "drawn.gpkg", boxes, ["a", "b"], crs=of_labels)
+    wanted = dataclasses.replace(
+        request_, input=image, labels=labels, class_field="class", label_rasters=(), epochs=1, threads=1
+    )
+    if of_image == of_labels:
+        assert train(wanted).values["class_count"] == 2
+        return
+    with pytest.raises(EngineError, match=r'no CRS but the .* "(photo|drawn)" ha') as caught:
+        train(wanted)
+    assert caught.value.code == "bad_input"
+    assert not Path(request_.model).parent.exists()
 
 
 def test_labels_elsewhere_and_a_single_class_are_refused(tmp_path, request_):

@@ -10,6 +10,8 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from safetensors.torch import save_file
 
+from tests.engine.reference_maker import write_backbone
+
 BETAS = torch.linspace(0.0001, 0.02, 1000).tolist()
 
 
@@ -38,6 +40,15 @@ def pixel_backbone(
             "scaling": {"low": [0, 0, 0], "high": [255, 255, 255]},
         },
     )
+    return folder
+
+
+def latent_backbone(folder: Path) -> Path:
+    """A folder with a conditioned network on the latents of an autoencoder that makes 4 × 4 pixels one."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    write_backbone(folder)
+    save_file({"cond": torch.randn(1, 5, 10)}, folder / "prompt_embeds.safetensors")
     return folder
 
 

@@ -179,11 +179,36 @@ def test_the_crs_in_the_file_decides_whether_labels_touch(train, engine, chosen,
     assert "its file says EPSG:32652" in train.feedback.textLog()
 
 
-def test_labels_without_crs_are_refused_where_the_image_has_one(train, chosen):
-    layer = landscape.memory_labels(["a"])
-    layer.setCrs(type(layer.crs())())
+@pytest.fixture
+def placeless():
+    """A layer of the project without a CRS."""
+    layer = landscape.memory_labels(["a", "b"])
+    layer.setCrs(QgsCoordinateReferenceSystem())
     QgsProject.instance().addMapLayer(layer)
-    assert "has no CRS" in train.refusal(**{**chosen, "LABELS": layer.id()})
+    return layer
+
+
+def test_labels_without_crs_are_refused_where_the_image_has_one(train, chosen, placeless):
+    said = train.refusal(**{**chosen, "LABELS": placeless.id()})
+    assert '"labels" has no CRS but the image "image" has EPSG:32652' in said
+
+
+@pytest.mark.parametrize("name", ["INPUT", "MORE_INPUTS"])
+def test_an_image_without_crs_is_refused_where_the_labels_have_one(train, chosen, tmp_path, name):
+    bare = str(landscape.write_raster(tmp_path / "photo.tif", epsg=0))
+    said = train.refusal(**{**chosen, name: bare})
+    assert 'image "photo" has no CRS but "labels' in said
+    assert "Assign projection" in said
+
+
+def test_labels_and_image_without_crs_belong_together(train, engine, chosen, placeless, tmp_path):
+    bare = str(landscape.write_raster(tmp_path / "photo.tif", epsg=0))
+    request = request_of(train, engine, **{**chosen, "INPUT": bare, "LABELS": placeless.id()})
+    assert exported(request) == ["a", "b"]
+    # QGIS shows the copy, as any GeoPackage without a CRS, in one that it calls undefined.
+    copied = {**chosen, "INPUT": bare, "LABELS": request.labels}
+    assert request_of(train, engine, **copied).labels.split("|")[0] == request.labels.split("|")[0]
+    assert "has no CRS" in train.refusal(**{**copied, "INPUT": chosen["INPUT"]})
 
 
 def exported(request):

@@ -17,7 +17,7 @@ from ..raster.read import Raster
 from ..reporter import Reporter
 from ..vector.class_table import UNLABELLED, case_notes, merge_classes
 from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
-from ..vector.labels import VectorLabels, around, burn, contested, crs_note, read_vector_labels, touching
+from ..vector.labels import VectorLabels, around, burn, check_crs, contested, read_vector_labels, touching
 
 _BLOCK = 2048
 Reader = Callable[[Window], NDArray[np.int16]]
@@ -83,13 +83,14 @@ def _serve_vector(
     reporter: Reporter,
 ) -> list[str]:
     notes, met = [], np.zeros(len(vector.table), np.bool_)
+    for raster in rasters:
+        check_crs(vector, raster.name, raster.grid)
     for number, raster in enumerate(rasters):
         touched = touching(vector, raster.grid)
         if touched.any():
             met |= touched
             served[number].append((vector, lookup))
             reporter.log(f'Labels "{vector.name}" serve the image "{raster.name}".')
-            notes.append(crs_note(vector, raster.grid))
             notes.append(_contested_note(vector, raster))
     if not met.any() and not any(served):
         listed = ", ".join(f'"{raster.name}"' for raster in rasters)

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio.features
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ...protocol.classes import LandCoverClass, StyledClass
@@ -24,6 +25,8 @@ from .features import clean, read_features, split_source
 _POLYGON, _LINE, _POINT = 0, 1, 2
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
 _KIND_NAMES = (("polygon", "polygons"), ("line", "lines"), ("point", "points"))
+# What a GeoPackage says of layers without a CRS, those that QGIS writes among them.
+_UNDEFINED = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 _REFUSED = {
     "OFTDate": "dates",
     "OFTTime": "times",
@@ -107,7 +110,8 @@ def read_vector_labels(
         )
     order = _burning_order(geometries[keep])
     columns = {"index": indices[rows][keep][order], "feature": rows[keep][order]}
-    ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=frame.crs)
+    crs = None if frame.crs is None or frame.crs.name in _UNDEFINED else frame.crs
+    ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=crs)
     others = [read_vector_labels(copy, class_field, styles) for copy in copies]
     for other, copy in zip(others, copies, strict=True):
         if other.classes != table.classes:
@@ -170,14 +174,21 @@ def touching(labels: VectorLabels, grid: Grid) -> NDArray[np.bool_]:
     return np.isin(labels.table["feature"].to_numpy(), placed.features[hits])
 
 
-def crs_note(labels: VectorLabels, grid: Grid) -> str:
-    """A sentence for the log where labels or raster have no CRS and the other has, else ""."""
+def check_crs(labels: VectorLabels, image: str, grid: Grid) -> None:
+    """Raises EngineError("bad_input") where of labels and image (its name and grid) only one has a CRS."""
     if bool(labels.crs_wkt) == bool(grid.crs_wkt):
-        return ""
-    lacking, having = ("labels", "raster") if grid.crs_wkt else ("raster", "labels")
-    return f"The {lacking} have no CRS and are taken to be in that of the {having}.".replace(
-        "The raster have no CRS and are", "The raster has no CRS and is"
-    )
+        return
+    known = CRS.from_wkt(labels.crs_wkt or grid.crs_wkt).name
+    if grid.crs_wkt:
+        message = f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.'
+        remedy = "Give the labels their CRS; Define projection in the Toolbox of QGIS does that."
+    else:
+        message = f'The image "{image}" has no CRS but the labels "{labels.name}" have {known}.'
+        remedy = (
+            "Give the image its CRS; Assign projection in the Toolbox of QGIS does that. Labels that are drawn in the "
+            "image's own coordinates are saved without a CRS (not as GeoJSON, which always has one)."
+        )
+    raise EngineError("bad_input", message, remedy)
 
 
 def _burn(placed: Placed, hits: NDArray[np.intp], grid: Grid, window: Window) -> Indices:
