@@ -596,10 +596,6 @@
    <translation>{name}: „{labels}“ hat kein KBS, aber das Bild „{image}“ hat {crs}. Das KBS des Layers setzen (Layermenü, Layer-KBS).</translation>
   </message>
   <message>
-   <source>{name}: the file of the image "{image}" has no CRS but "{labels}" has {crs}. Give the image its CRS with "Assign projection"; where labels are drawn in the image's own coordinates, set their CRS to "No CRS" (layer menu, Layer CRS).</source>
-   <translation>{name}: die Datei des Bildes „{image}“ hat kein KBS, aber „{labels}“ hat {crs}. Dem Bild mit „Projektion zuweisen“ sein KBS geben; wo die Trainingsdaten in den eigenen Koordinaten des Bildes gezeichnet sind, ihr KBS auf „Kein KBS“ setzen (Layermenü, Layer-KBS).</translation>
-  </message>
-  <message>
    <source>Labels are copied to {path} (selection, filter and edits are kept).</source>
    <translation>Die Trainingsdaten werden nach {path} kopiert (Auswahl, Filter und Änderungen gelten).</translation>
   </message>

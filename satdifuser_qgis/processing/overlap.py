@@ -23,7 +23,7 @@ UNDEFINED = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 
 
 def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], context: QgsProcessingContext) -> None:
-    """Raises ValueError where the labels touch none of the images, or where of labels and an image one has no CRS.
+    """Raises ValueError where the labels touch none of the images, or have no CRS but an image has.
 
     The CRS of an image is that in its file, which the engine goes by, whatever QGIS shows.
     """
@@ -59,15 +59,6 @@ def _check_crs(labels: str, crs: QgsCoordinateReferenceSystem, name: str, image:
                 "Layer "
                 "CRS).",
             ).format(name=name, labels=labels, image=image.name, crs=_title(in_file))
-        )
-    if crs.isValid() and not in_file.isValid():
-        raise ValueError(
-            translate(
-                "SatDiFuser",
-                '{name}: the file of the image "{image}" has no CRS but "{labels}" has {crs}. Give the image its CRS '
-                'with "Assign projection"; where labels are drawn in the image\'s own coordinates, set their CRS to '
-                '"No CRS" (layer menu, Layer CRS).',
-            ).format(name=name, labels=labels, image=image.name, crs=_title(crs))
         )
 
 

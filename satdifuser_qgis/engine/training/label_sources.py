@@ -83,15 +83,14 @@ def _serve_vector(
     reporter: Reporter,
 ) -> list[str]:
     notes, met = [], np.zeros(len(vector.table), np.bool_)
-    for raster in rasters:
-        check_crs(vector, raster.name, raster.grid)
+    crs_notes = [check_crs(vector, raster.name, raster.grid) for raster in rasters]
     for number, raster in enumerate(rasters):
         touched = touching(vector, raster.grid)
         if touched.any():
             met |= touched
             served[number].append((vector, lookup))
             reporter.log(f'Labels "{vector.name}" serve the image "{raster.name}".')
-            notes.append(_contested_note(vector, raster))
+            notes += [crs_notes[number], _contested_note(vector, raster)]
     if not met.any() and not any(served):
         listed = ", ".join(f'"{raster.name}"' for raster in rasters)
         raise EngineError(

@@ -174,21 +174,21 @@ def touching(labels: VectorLabels, grid: Grid) -> NDArray[np.bool_]:
     return np.isin(labels.table["feature"].to_numpy(), placed.features[hits])
 
 
-def check_crs(labels: VectorLabels, image: str, grid: Grid) -> None:
-    """Raises EngineError("bad_input") where of labels and image (its name and grid) only one has a CRS."""
+def check_crs(labels: VectorLabels, image: str, grid: Grid) -> str:
+    """A sentence for the log where the image (its name and grid) has no CRS but the labels have one, else "".
+
+    Raises EngineError("bad_input") where the labels have none but the image has.
+    """
     if bool(labels.crs_wkt) == bool(grid.crs_wkt):
-        return
+        return ""
     known = CRS.from_wkt(labels.crs_wkt or grid.crs_wkt).name
     if grid.crs_wkt:
-        message = f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.'
-        remedy = "Give the labels their CRS; Define projection in the Toolbox of QGIS does that."
-    else:
-        message = f'The image "{image}" has no CRS but the labels "{labels.name}" have {known}.'
-        remedy = (
-            "Give the image its CRS; Assign projection in the Toolbox of QGIS does that. Labels that are drawn in the "
-            "image's own coordinates are saved without a CRS (not as GeoJSON, which always has one)."
+        raise EngineError(
+            "bad_input",
+            f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.',
+            "Give the labels their CRS; Define projection in the Toolbox of QGIS does that.",
         )
-    raise EngineError("bad_input", message, remedy)
+    return f'The image "{image}" has no CRS; labels of "{labels.name}" ({known}) are taken to lie in its coordinates.'
 
 
 def _burn(placed: Placed, hits: NDArray[np.intp], grid: Grid, window: Window) -> Indices:
