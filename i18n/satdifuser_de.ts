@@ -144,8 +144,8 @@
    <translation>Kleinere Polygone gehen in einem Nachbarn auf. In Quadratmetern, in Pixeln, wenn das Bild kein KBS hat. Betrifft nur die Polygone.</translation>
   </message>
   <message>
-   <source>Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: borders follow the pixels.</source>
-   <translation>Grenzen von Polygonen werden um etwa diesen Abstand geglättet; Nachbarn behalten ihre gemeinsame Grenze. 0: Grenzen folgen den Pixeln.</translation>
+   <source>Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: borders follow the pixels. Smoothing holds all polygons in memory, drawing along the pixels does not.</source>
+   <translation>Grenzen von Polygonen werden um etwa diesen Abstand geglättet; Nachbarn behalten ihre gemeinsame Grenze. 0: Grenzen folgen den Pixeln. Beim Glätten stehen alle Polygone im Arbeitsspeicher, beim Zeichnen entlang der Pixel nicht.</translation>
   </message>
   <message>
    <source>How many tiles are computed together; changes the speed, not the map. 0: automatic.</source>

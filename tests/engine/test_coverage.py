@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
+import geopandas
 import numpy as np
+import pandas
 import pyogrio
 import pytest
+import rasterio.features
 import shapely
 from affine import Affine
 from hypothesis import given, settings
@@ -24,6 +29,7 @@ from satdifuser_qgis.engine.vector.coverage import (
     write_coverage,
     write_polygons,
 )
+from satdifuser_qgis.engine.vector.outlines import draw_by_strips
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import CLASS_NAMES, landscape, write_raster
@@ -35,10 +41,19 @@ CLASSES = tuple(LandCoverClass(code, name, "#112233") for code, name in CLASS_NA
 PLACE = Affine(10, 0, 5e5, 0, -10, 5.2e6)
 
 
-def coverage(codes, valid, grid, classes, how, confidence=None):
-    """The coverage of arrays."""
+def batches(codes, valid, grid, classes, how, confidence=None, reporter=None):
+    """The coverage of arrays, as it comes."""
     sure = None if confidence is None else ArraySource(confidence, valid)
-    return room.coverage(ArraySource(codes, valid), grid, classes, how, np.zeros(codes.shape, np.int32), sure)
+    numbers = np.zeros(codes.shape, np.int32)
+    return room.coverage(ArraySource(codes, valid), grid, classes, how, numbers, sure, reporter)
+
+
+def coverage(*args):
+    """The coverage of arrays in one frame, in reading order."""
+    frames = list(batches(*args))
+    frame = pandas.concat([part for part in frames if len(part)] or frames).sort_values("number", ignore_index=True)
+    assert frame["number"].tolist() == list(range(1, len(frame) + 1))
+    return frame.drop(columns="number")
 
 
 def find_patches(codes, valid, smallest_px=0):
@@ -46,6 +61,12 @@ def find_patches(codes, valid, smallest_px=0):
     numbers = np.zeros(codes.shape, np.int32)
     found = patches.find_patches(ArraySource(codes, valid), smallest_px, numbers)
     return np.concatenate([[0], found.codes])[numbers], numbers
+
+
+def write(frames, target, tags=None):
+    """Writes a coverage with its scratch file in a folder of its own."""
+    (target.parent / "scratch").mkdir()
+    return write_polygons(frames, target.parent / "scratch" / "outlines.gpkg", target, tags)
 
 
 def grid_of(codes, crs=WKT, transform=PLACE):
@@ -123,21 +144,95 @@ def test_no_patch_with_a_neighbour_is_below_the_smallest_area():
     assert len(frame) == find_patches(merged, valid)[1].max()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     codes=arrays(np.uint8, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.integers(0, 2)),
     min_px=st.integers(0, 9),
+    simplify=st.sampled_from([0.0, 12.0]),
     strip_px=st.integers(1, 60),
 )
-def test_strips_cannot_be_seen_in_the_coverage(codes, min_px, strip_px):
+def test_strips_cannot_be_seen_in_the_coverage(codes, min_px, simplify, strip_px):
     confidence = np.linspace(0, 1, codes.size, dtype=np.float32).reshape(codes.shape)
-    how = CoverageSettings(min_px * 100.0, 12.0)
+    how = CoverageSettings(min_px * 100.0, simplify)
     whole = coverage(codes, codes > 0, grid_of(codes), CLASSES, how, confidence)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patches, "STRIP_PX", strip_px)
         by_strips = coverage(codes, codes > 0, grid_of(codes), CLASSES, how, confidence)
     assert by_strips.drop(columns="geometry").equals(whole.drop(columns="geometry"))
     assert shapely.equals_exact(by_strips.geometry.values, whole.geometry.values).all()
+
+
+def drawn_at_once(numbers):
+    """Outlines of all patches by GEOS: a vertex a pixel, less those that only divide a line between two patches."""
+    shapes = rasterio.features.shapes(numbers, numbers > 0, connectivity=4)
+    polygons = {number: shapely.geometry.shape(shape) for shape, number in shapes}
+    dense = shapely.segmentize([polygons[number] for number in sorted(polygons)], 1.0)
+    return shapely.normalize(shapely.coverage_simplify(dense, 0.0)) if polygons else dense
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    codes=arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 40)), elements=st.integers(0, 3)),
+    coarse=st.integers(1, 3),
+    strip_px=st.integers(1, 200),
+)
+def test_outlines_by_strips_are_those_of_the_whole_to_the_vertex(codes, coarse, strip_px):
+    codes = ndimage.maximum_filter(codes, coarse)
+    _, numbers = find_patches(codes, codes > 0)
+    drawn = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "STRIP_PX", strip_px)
+        for end, owners, polygons in draw_by_strips(numbers):
+            # none is drawn before its last row was read, none later
+            assert set(owners) == set(np.unique(numbers[:end])) - set(np.unique(numbers[end:])) - {0, *drawn}
+            drawn.update(zip(owners.tolist(), polygons, strict=True))
+    by_strips = shapely.normalize([drawn[number] for number in sorted(drawn)])
+    assert shapely.equals_exact(by_strips, drawn_at_once(numbers)).all()
+
+
+def test_a_long_border_has_its_vertices_on_whole_pixels():
+    # 9 divided by 9 steps from 13 is not always 14, 15, …
+    codes = np.ones((20, 22), np.uint8)
+    codes[10, 13:15] = 2
+    _, numbers = find_patches(codes, codes > 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "STRIP_PX", 220)
+        ((_, _, none), (_, owners, polygons)) = draw_by_strips(numbers)
+    assert (len(none), owners.tolist()) == (0, [2, 1])
+    assert polygons[1].equals(shapely.box(0, 0, 22, 20) - shapely.box(13, 10, 15, 11))
+
+
+class _Cancelling(Silent):
+    """Cancels after a number of rows."""
+
+    def __init__(self, rows):
+        self.rows, self.told = rows, []
+
+    def progress(self, done, total, unit, message=""):
+        self.told.append((done, total, unit, message))
+        if done >= self.rows:
+            raise EngineError("cancelled", "Cancelled.")
+
+
+def test_drawing_tells_how_far_it_is_and_can_be_cancelled_between_strips(monkeypatch, tmp_path):
+    monkeypatch.setattr(patches, "STRIP_PX", 700)
+    codes, valid = patchwork()
+    reporter = _Cancelling(30)
+    frames = batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), None, reporter)
+    with pytest.raises(EngineError, match="Cancelled"):
+        write_polygons(frames, tmp_path / "scratch.gpkg", tmp_path / "a.gpkg")
+    assert reporter.told == [(rows, 60, "rows", "Drawing polygons") for rows in (10, 20, 30)]
+    assert not (tmp_path / "a.gpkg").exists()
+
+
+def test_patches_are_sought_no_longer_than_it_takes_to_cancel():
+    codes, valid = patchwork()
+
+    def cancelled():
+        raise EngineError("cancelled", "Cancelled.")
+
+    with pytest.raises(EngineError, match="Cancelled"):
+        patches.find_patches(ArraySource(codes, valid), 9, np.zeros(codes.shape, np.int32), cancelled)
 
 
 def test_the_smallest_area_is_in_square_metres_or_pixels_without_crs():
@@ -206,7 +301,7 @@ def test_a_rotated_raster_keeps_its_rotation():
 
 def test_fields_layer_and_type_are_as_published(tmp_path):
     codes, valid = patchwork(20, 30)
-    write_polygons(coverage(codes, valid, grid_of(codes), CLASSES, CoverageSettings()), tmp_path / "a.gpkg")
+    write(batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings()), tmp_path / "a.gpkg")
     assert pyogrio.list_layers(tmp_path / "a.gpkg").tolist() == [["landcover", "Polygon"]]
     info = pyogrio.read_info(tmp_path / "a.gpkg")
     assert dict(zip(info["fields"], info["ogr_types"], strict=True)) == {
@@ -220,24 +315,45 @@ def test_fields_layer_and_type_are_as_published(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", sorted(DRIVERS))
-def test_every_format_reads_back_and_has_the_same_bytes_again(tmp_path, suffix):
+def test_every_format_reads_back_and_has_the_same_bytes_however_it_was_drawn(tmp_path, suffix, monkeypatch):
     codes, valid = patchwork(20, 30)
-    frame = coverage(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), np.full((20, 30), 0.5, np.float32))
+    sure = np.full((20, 30), 0.5, np.float32)
+    frame = coverage(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), sure)
     contents = []
-    for run in ("first", "second"):
-        (tmp_path / run).mkdir()
-        write_polygons(frame, tmp_path / run / f"map{suffix}", {"SATDIFUSER_MODEL": "fields"})
-        contents.append({path.name: path.read_bytes() for path in (tmp_path / run).iterdir()})
-    assert contents[0] == contents[1]
-    again = pyogrio.read_dataframe(tmp_path / "first" / f"map{suffix}")
-    assert sorted(again["class"]) == sorted(frame["class"])
-    assert set(again["name"]) == set(frame["name"])
+    for strip_px in (10**6, 10**6, 100):
+        monkeypatch.setattr(patches, "STRIP_PX", strip_px)
+        folder = tmp_path / str(len(contents))
+        folder.mkdir()
+        frames = batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), sure)
+        assert write(frames, folder / f"map{suffix}", {"SATDIFUSER_MODEL": "fields"}) == len(frame)
+        contents.append({path.name: path.read_bytes() for path in folder.glob("map.*")})
+    assert contents[0] == contents[1] == contents[2]
+    again = pyogrio.read_dataframe(tmp_path / "0" / f"map{suffix}")
+    if suffix == ".fgb":  # which orders them for its spatial index
+        assert sorted(again["area_px"]) == sorted(frame["area_px"])
+    else:
+        assert again.drop(columns="geometry").equals(frame.drop(columns="geometry").astype(again.dtypes[:-1]))
+        assert shapely.equals(again.geometry.values, frame.geometry.values).all()
+
+
+@pytest.mark.parametrize("suffix", sorted(DRIVERS))
+@pytest.mark.parametrize("wkt", ["", WKT, CRS.from_proj4("+proj=laea +lat_0=50 +lon_0=7 +ellps=GRS80").to_wkt()])
+def test_the_coordinate_reference_system_arrives_as_if_written_at_once(tmp_path, suffix, wkt):
+    codes, valid = patchwork(5, 5, holes=False)
+    write(batches(codes, valid, grid_of(codes, wkt), CLASSES, CoverageSettings()), tmp_path / f"a{suffix}")
+    frame = coverage(codes, valid, grid_of(codes, wkt), CLASSES, CoverageSettings())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided")
+        frame.to_file(tmp_path / f"once{suffix}", engine="pyogrio")
+    found, expected = (geopandas.read_file(tmp_path / f"{name}{suffix}") for name in ("a", "once"))
+    assert found.crs == expected.crs
+    assert shapely.equals(found.geometry.values, expected.geometry.values).all()
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(tmp_path):
     codes, valid = patchwork(5, 5, holes=False)
     with pytest.raises(EngineError, match=r"\.gpkg, \.geojson, \.shp, \.fgb"):
-        write_polygons(coverage(codes, valid, grid_of(codes), CLASSES, CoverageSettings()), tmp_path / "a.kml")
+        write(batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings()), tmp_path / "a.kml")
 
 
 def test_a_class_raster_and_its_confidence_become_polygons(tmp_path):
@@ -247,8 +363,8 @@ def test_a_class_raster_and_its_confidence_become_polygons(tmp_path):
     write_raster(tmp_path / "classes.tif", codes, nodata=0)
     write_raster(tmp_path / "confidence.tif", confidence, nodata=-1)
     count = write_coverage(
-        tmp_path / "classes.tif", tmp_path / "confidence.tif", tmp_path / "numbers.bin", tmp_path / "a.gpkg", CLASSES,
-        CoverageSettings(), Silent(),
+        tmp_path / "classes.tif", tmp_path / "confidence.tif", tmp_path / "numbers.bin",
+        tmp_path / "outlines.gpkg", tmp_path / "a.gpkg", CLASSES, CoverageSettings(), Silent(),
     )  # fmt: skip
     frame = pyogrio.read_dataframe(tmp_path / "a.gpkg")
     assert len(frame) == count
@@ -256,20 +372,24 @@ def test_a_class_raster_and_its_confidence_become_polygons(tmp_path):
     assert frame["area_px"].sum() == (codes > 0).sum()
 
 
-def test_all_nodata_gives_an_empty_layer(tmp_path):
+@pytest.mark.parametrize("simplify", [0, 9])
+@pytest.mark.parametrize("suffix", sorted(DRIVERS))
+def test_all_nodata_gives_an_empty_layer(tmp_path, suffix, simplify):
     codes = np.zeros((5, 5), np.uint8)
-    write_polygons(coverage(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings(9, 9)), tmp_path / "a.gpkg")
-    assert pyogrio.read_info(tmp_path / "a.gpkg")["features"] == 0
+    target = tmp_path / f"a{suffix}"
+    assert write(batches(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings(9, simplify)), target) == 0
+    assert pyogrio.read_info(target, force_feature_count=True)["features"] == 0
 
 
-def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["write_dataframe", "write_arrow"])
+def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypatch, step):
     codes = np.ones((3, 3), np.uint8)
-    frame = coverage(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings())
+    frames = batches(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings())
 
     def full(*args, **options):
         raise pyogrio.errors.DataLayerError("Error in FWrite(): No space left on device")
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", full)
+    monkeypatch.setattr(pyogrio, step, full)
     with pytest.raises(EngineError, match=r'map\.gpkg" cannot be written: the disk is full') as caught:
-        write_polygons(frame, tmp_path / "map.part-ab12.gpkg")
+        write(frames, tmp_path / "map.part-ab12.gpkg")
     assert caught.value.code == "no_space"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import numpy as np
 import pyogrio
-import rasterio.features
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window, to_lon_lat
 from ..raster.read import Raster, open_raster
 from ..raster.write import cannot_write
-from ..reporter import Reporter
+from ..reporter import Reporter, Silent
+from .outlines import Polygons, draw_by_strips
 from .patches import ClassSource, Labels, Patches, find_patches, strips_of
 
 LAYER = "landcover"
@@ -34,6 +36,11 @@ DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".f
 _DATE = "2000-01-01"
 # Areas are measured along geodesics, which leave a straight map line between vertices that lie far apart.
 _AREA_STEP_PX = 64
+# By an index: sorting whole rows would take as much room again, in the folder for temporary files.
+_INDEX = "CREATE INDEX in_order ON landcover (number)"
+_IN_ORDER = "SELECT class, name, area_m2, area_px, confidence, geom FROM landcover ORDER BY number"
+# Polygons that are held while they go from the scratch file to the target.
+_STREAMED = 1024
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ def write_coverage(
     class_raster: Path,
     confidence_raster: Path | None,
     numbers_file: Path,
+    outlines_file: Path,
     target: Path,
     classes: Sequence[LandCoverClass],
     settings: CoverageSettings,
@@ -61,7 +69,8 @@ def write_coverage(
 ) -> int:
     """Writes the polygons of a class raster to ``target`` and gives their number; ``tags`` are provenance.
 
-    ``numbers_file`` is a scratch file of 4 bytes a pixel, which the caller removes.
+    ``numbers_file``, of 4 bytes a pixel, and ``outlines_file``, a GeoPackage, are scratch files; the caller removes
+    them.
 
     Fields: class (integer), name, area_m2 (on the ellipsoid; null without CRS), area_px, confidence (0 to 1: the
     mean of ``confidence_raster`` over the pixels that were this class from the start; null without one).
@@ -70,10 +79,10 @@ def write_coverage(
         source = RasterSource(stack.enter_context(open_raster(str(class_raster))))
         confidence = confidence_raster and RasterSource(stack.enter_context(open_raster(str(confidence_raster))))
         numbers = _array_on_disk(numbers_file, (source.height, source.width))
-        frame = coverage(source, source.grid, classes, settings, numbers, confidence or None, reporter)
-        del numbers  # Windows removes no file that is mapped
-    write_polygons(frame, target, tags)
-    return len(frame)
+        frames = coverage(source, source.grid, classes, settings, numbers, confidence or None, reporter)
+        count = write_polygons(frames, outlines_file, target, tags)
+        del numbers, frames  # Windows removes no file that is mapped
+    return count
 
 
 class RasterSource:
@@ -108,32 +117,41 @@ def coverage(
     numbers: Labels,
     confidence: ClassSource | None = None,
     reporter: Reporter | None = None,
-) -> geopandas.GeoDataFrame:
-    """Polygons of class codes on a grid, in reading order of their first pixels; nodata is left out.
+) -> Iterator[geopandas.GeoDataFrame]:
+    """Polygons of class codes on a grid, in batches, one at least; nodata is left out.
+
+    A batch holds the patches that end in a strip of rows; its field "number" is their place in the reading order of
+    first pixels, from 1. Borders that are simplified need their neighbours: there all polygons are one batch.
 
     ``numbers`` (h,w) is filled with the patch of each pixel. It and the sources may lie on disk: of the pixels, a
-    strip of rows is held at a time.
+    strip of rows is held at a time, of the polygons those that begin above it and end in it or below.
     """
-    patches = find_patches(source, _smallest_px(grid, settings.min_area), numbers)
-    if reporter is not None:
-        reporter.check()
-    polygons = _outlines(patches, grid.transform, settings.simplify)
+    reporter = reporter or Silent()
+    patches = find_patches(source, _smallest_px(grid, settings.min_area), numbers, reporter.check)
     names = {entry.code: entry.name for entry in classes}
-    columns = {
-        "class": patches.codes.astype(np.int32),
-        "name": [names.get(code, str(code)) for code in patches.codes.tolist()],
-        "area_m2": _areas_m2(polygons, grid),
-        "area_px": patches.sizes,
-        "confidence": _mean_confidence(patches, source, confidence),
-    }
-    return geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
+    means = _mean_confidence(patches, source, confidence, reporter)
+    for owners, polygons in _outlines(patches, grid.transform, settings.simplify, reporter):
+        codes = patches.codes[owners - 1]
+        columns = {
+            "number": owners,
+            "class": codes.astype(np.int32),
+            "name": [names.get(code, str(code)) for code in codes.tolist()],
+            "area_m2": _areas_m2(polygons, grid),
+            "area_px": patches.sizes[owners - 1],
+            "confidence": means[owners - 1],
+        }
+        yield geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
 
 
-def write_polygons(frame: geopandas.GeoDataFrame, target: Path, tags: Mapping[str, str] | None = None) -> None:
-    """Writes polygons as GeoPackage, GeoJSON, shapefile or FlatGeobuf, by suffix. The same bytes every day.
+def write_polygons(
+    frames: Iterable[geopandas.GeoDataFrame], scratch: Path, target: Path, tags: Mapping[str, str] | None = None
+) -> int:
+    """Writes batches of a `coverage` as GeoPackage, GeoJSON, shapefile or FlatGeobuf, by suffix; gives their number.
 
-    ``tags`` become the layer's metadata in GeoPackage and FlatGeobuf, the formats that have room for them; of a
-    GeoPackage "DESCRIPTION" is the description that GIS programs show.
+    The same bytes every day. ``tags`` become the layer's metadata in GeoPackage and FlatGeobuf, the formats that have
+    room for them; of a GeoPackage "DESCRIPTION" is the description that GIS programs show. The batches wait in
+    ``scratch``, a GeoPackage, and are written to ``target`` in one stream, in the order of "number": not every format
+    can be written in parts.
     """
     driver = DRIVERS.get(target.suffix.lower())
     if driver is None:
@@ -148,21 +166,39 @@ def write_polygons(frame: geopandas.GeoDataFrame, target: Path, tags: Mapping[st
         "GPKG": {"VERSION": "1.3"},
     }.get(driver, {})
     layer = target.stem if driver == "ESRI Shapefile" else LAYER
-    metadata = dict(tags) if tags else None
+    count = 0
     try:
         with warnings.catch_warnings(), _fixed_date():
             warnings.filterwarnings("ignore", "'crs' was not provided")
-            pyogrio.write_dataframe(
-                frame,
-                target,
-                layer,
-                driver,
-                geometry_type="Polygon",
-                layer_metadata=metadata,
-                **options,
-            )
-    except (DataSourceError, DataLayerError) as error:
+            scratch.unlink(missing_ok=True)
+            for frame in frames:
+                pyogrio.write_dataframe(
+                    frame,
+                    scratch,
+                    LAYER,
+                    "GPKG",
+                    geometry_type="Polygon",
+                    append=scratch.exists(),
+                    SPATIAL_INDEX="NO",
+                )
+                count += len(frame)
+            with contextlib.closing(sqlite3.connect(scratch)) as database:
+                database.execute(_INDEX)
+            with pyogrio.open_arrow(scratch, sql=_IN_ORDER, batch_size=_STREAMED) as (found, stream):
+                pyogrio.write_arrow(
+                    stream,
+                    target,
+                    layer,
+                    driver,
+                    geometry_name=found["geometry_name"],
+                    geometry_type="Polygon",
+                    crs=found["crs"],
+                    layer_metadata=dict(tags) if tags else None,
+                    **options,
+                )
+    except (DataLayerError, DataSourceError, sqlite3.Error) as error:
         raise cannot_write(target, error) from error
+    return count
 
 
 def _array_on_disk(path: Path, shape: tuple[int, int]) -> Labels:
@@ -183,41 +219,45 @@ def _smallest_px(grid: Grid, min_area: float) -> int:
     return math.ceil(min_area / area - 1e-6) if area else math.ceil(min_area)
 
 
-def _outlines(patches: Patches, transform: Affine, simplify: float) -> NDArray[np.object_]:
-    """One polygon a patch, in the order of their numbers, in map units."""
-    polygons = np.empty(len(patches.sizes), dtype=object)
-    for geometry, number in rasterio.features.shapes(patches.numbers, connectivity=4):
-        if number:
-            rings = geometry["coordinates"]
-            polygons[int(number) - 1] = shapely.Polygon(rings[0], rings[1:])
-    if not len(polygons):
-        return polygons
-    # A vertex at every pixel corner, so that both sides of a border have the same; then those that only
-    # divide a straight line go again, except where three polygons meet.
-    polygons = shapely.coverage_simplify(shapely.segmentize(polygons, 1.0), 0.0)
-    placed = shapely.transform(polygons, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
-    if simplify > 0:
-        placed = shapely.coverage_simplify(placed, simplify, simplify_boundary=False)
-    return np.asarray(shapely.normalize(placed), dtype=object)
+def _outlines(
+    patches: Patches, transform: Affine, simplify: float, reporter: Reporter
+) -> Iterator[tuple[NDArray[np.int64], Polygons]]:
+    """Batches of patches, and their polygons in map units."""
+    height = len(patches.numbers)
+    batches = []
+    for end, owners, drawn in draw_by_strips(patches.numbers):
+        reporter.progress(end, height, "rows", "Drawing polygons")
+        placed = shapely.transform(drawn, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
+        batches.append((owners, shapely.normalize(placed)))
+        if not simplify:
+            yield batches.pop()
+    if batches:
+        owners, polygons = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        in_order = np.argsort(owners)
+        simple = shapely.coverage_simplify(polygons[in_order], simplify, simplify_boundary=False)
+        yield owners[in_order], shapely.normalize(simple)
 
 
-def _areas_m2(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:
+def _areas_m2(polygons: Polygons, grid: Grid) -> NDArray[np.float64]:
     """Areas on the ellipsoid; NaN (null in the file) without a CRS of the Earth."""
-    areas = np.full(len(polygons), np.nan)
     crs = CRS.from_wkt(grid.crs_wkt) if grid.crs_wkt else None
     geod, lon_lat = (crs.get_geod(), to_lon_lat(crs)) if crs is not None else (None, None)
     if geod is None or lon_lat is None or not len(polygons):
-        return areas
+        return np.full(len(polygons), np.nan)
     step = _AREA_STEP_PX * math.sqrt(abs(grid.transform.determinant))
-    dense = shapely.transform(
-        shapely.segmentize(polygons, step), lambda xy: np.column_stack(lon_lat.transform(xy[:, 0], xy[:, 1]))
-    )
-    for number, polygon in enumerate(shapely.orient_polygons(dense)):
-        areas[number] = round(abs(geod.geometry_area_perimeter(polygon)[0]), 3)
+    _, xy, (ring_ends, polygon_ends) = shapely.to_ragged_array(shapely.segmentize(polygons, step))
+    lon, lat = lon_lat.transform(xy[:, 0], xy[:, 1])
+    rings = np.array([abs(geod.polygon_area_perimeter(lon[a:b], lat[a:b])[0]) for a, b in pairwise(ring_ends)])
+    outer = polygon_ends[:-1]
+    holes = rings.copy()
+    holes[outer] = 0
+    areas: NDArray[np.float64] = np.round(rings[outer] - np.add.reduceat(holes, outer), 3)
     return areas
 
 
-def _mean_confidence(patches: Patches, source: ClassSource, confidence: ClassSource | None) -> NDArray[np.float64]:
+def _mean_confidence(
+    patches: Patches, source: ClassSource, confidence: ClassSource | None, reporter: Reporter
+) -> NDArray[np.float64]:
     """Mean over the pixels of each patch that were not absorbed; every patch has some."""
     count = len(patches.sizes)
     if confidence is None or not count:
@@ -225,6 +265,7 @@ def _mean_confidence(patches: Patches, source: ClassSource, confidence: ClassSou
     codes = np.concatenate([[-1], patches.codes])
     sums, pixels = np.zeros(count + 1), np.zeros(count + 1, np.int64)
     for row, rows in strips_of(source.height, source.width):
+        reporter.check()
         numbers = patches.numbers[row : row + rows]
         own = (numbers > 0) & (codes[numbers] == source.read(row, rows)[0])
         sums += np.bincount(numbers[own], confidence.read(row, rows)[0][own], count + 1)

@@ -7,7 +7,7 @@ patch goes into an array of the caller's, which may lie on disk.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,8 +17,9 @@ from scipy import ndimage, sparse
 
 Labels = NDArray[np.int32]
 Codes = NDArray[Any]
-# Pixels of a strip: 20 bytes each are held while patches are sought.
-STRIP_PX = 2**22
+# Pixels of a strip: 20 bytes each are held while patches are sought, and at worst, where each is a patch of its own, a
+# kilobyte while outlines are drawn.
+STRIP_PX = 2**20
 
 
 class ClassSource(Protocol):
@@ -48,18 +49,23 @@ def strips_of(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield row, min(rows, height - row)
 
 
-def find_patches(source: ClassSource, smallest_px: int, numbers: Labels) -> Patches:
+def find_patches(
+    source: ClassSource, smallest_px: int, numbers: Labels, check: Callable[[], None] = lambda: None
+) -> Patches:
     """The patches of a class raster; their numbers are written into ``numbers``, (h,w).
+
+    ``check`` is called between strips, and while patches are absorbed; what it raises ends the work.
 
     Pixels belong together that have the same code and share an edge. Patches below ``smallest_px`` are absorbed: the
     smallest goes first, to the neighbour with which it shares the longest border (then the larger one, then the first
     in reading order). Patches of one class that meet by this are one patch from then on. A patch that has no
     neighbour, since only nodata surrounds it, stays.
     """
-    graph = _scan(source, numbers)
+    graph = _scan(source, numbers, check)
     if smallest_px > 1:
-        graph = _absorbed(graph, smallest_px)
+        graph = _absorbed(graph, smallest_px, check)
     for row, rows in strips_of(*numbers.shape):
+        check()
         part = numbers[row : row + rows]
         part[...] = graph.patch_of[part]
     return Patches(numbers, graph.codes[1:], graph.sizes[1:])
@@ -97,13 +103,14 @@ class _Graph:
         return _Graph(to[self.patch_of].astype(np.int32), codes, sizes, low, high, length)
 
 
-def _scan(source: ClassSource, numbers: Labels) -> _Graph:
+def _scan(source: ClassSource, numbers: Labels, check: Callable[[], None]) -> _Graph:
     """Numbers the pieces of each strip, and joins those of one class that touch across the strips' edges."""
     codes, sizes = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     borders: list[tuple[NDArray[np.int64], ...]] = []
     joins: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
-    count = 0
+    count, last_codes = 0, np.zeros(source.width, np.int64)
     for row, rows in strips_of(source.height, source.width):
+        check()
         read, valid = source.read(row, rows)
         pieces, own_codes = _pieces(read, valid, count)
         numbers[row : row + rows] = pieces
@@ -113,11 +120,11 @@ def _scan(source: ClassSource, numbers: Labels) -> _Graph:
         borders.append(_borders(pieces))
         if row:
             before = numbers[row - 1]
-            known = np.concatenate(codes)
             meet = (before > 0) & (pieces[0] > 0)
-            same = meet & (known[before] == known[pieces[0]])
+            same = meet & (last_codes == read[0])
             joins.append(np.stack([before[same], pieces[0][same]], axis=1).astype(np.int64))
             borders.append(_counted(before[meet & ~same], pieces[0][meet & ~same]))
+        last_codes = read[-1]
     low, high, length = (np.concatenate(parts) for parts in zip(*borders, strict=True))
     graph = _Graph(
         np.arange(count + 1, dtype=np.int32), np.concatenate(codes), np.concatenate(sizes), low, high, length
@@ -173,53 +180,70 @@ def _summed(
     return keys // count, keys % count, sums
 
 
-def _absorbed(graph: _Graph, smallest_px: int) -> _Graph:
-    borders: list[dict[int, int]] = [{} for _ in range(len(graph.sizes))]
-    for low, high, length in zip(graph.low.tolist(), graph.high.tolist(), graph.length.tolist(), strict=True):
-        borders[low][high] = borders[high][low] = length
-    merger = _Merger(graph.sizes.tolist(), graph.codes.tolist(), borders)
-    owners = np.array(merger.run(smallest_px), np.int64)
+def _absorbed(graph: _Graph, smallest_px: int, check: Callable[[], None]) -> _Graph:
+    owners = np.array(_Merger(graph).run(smallest_px, check), np.int64)
     graph.codes = graph.codes[owners]
     return graph.gathered(owners)
 
 
 class _Merger:
-    """Sizes, codes and shared borders of patches while small ones are absorbed."""
+    """Groups of patches that grow while small ones are absorbed. A group is named by the patch that took the others.
 
-    def __init__(self, sizes: list[int], codes: list[int], borders: list[dict[int, int]]) -> None:
-        self.sizes, self.codes, self.borders = sizes, codes, borders
-        self.owner = list(range(len(sizes)))
+    Borders stay those between the patches at the start; those of a group are added up when it is its turn. So only
+    small groups' borders are ever looked at: large ones may have millions.
+    """
 
-    def run(self, smallest_px: int) -> list[int]:
+    def __init__(self, graph: _Graph) -> None:
+        count = len(graph.sizes)
+        pairs = sparse.coo_array((graph.length, (graph.low, graph.high)), shape=(count, count))
+        borders = (pairs + pairs.T).tocsr()
+        # views of arrays: eight bytes a number where a list has forty
+        self.starts, self.others, self.lengths = borders.indptr.data, borders.indices.data, borders.data.data
+        self.sizes, self.codes, self.owner = graph.sizes.copy().data, graph.codes.data, np.arange(count).data
+        # members of a group are a chain that ends with 0
+        self.after, self.last = np.zeros(count, np.int64).data, np.arange(count).data
+
+    def run(self, smallest_px: int, check: Callable[[], None]) -> memoryview:
         """The patch that each patch ends in."""
         queue = [(size, patch) for patch, size in enumerate(self.sizes) if patch and size < smallest_px]
         heapq.heapify(queue)
         while queue:
+            check()
             size, patch = heapq.heappop(queue)
             # Entries of patches that were absorbed or have grown since are stale.
-            if self.owner[patch] != patch or self.sizes[patch] != size or not self.borders[patch]:
+            if self.owner[patch] != patch or self.sizes[patch] != size:
                 continue
-            taker = self._longest_border(patch)
+            borders = self._borders(patch)
+            if not borders:
+                continue
+            taker = max(borders, key=lambda other: (borders[other], self.sizes[other], -other))
             self._join(patch, taker)
-            for neighbour in [n for n in self.borders[taker] if self.codes[n] == self.codes[taker]]:
-                self._join(neighbour, taker)
+            # neighbours of the taker itself have other codes than it has
+            for other in borders:
+                if other != taker and self.codes[other] == self.codes[taker]:
+                    self._join(other, taker)
             if self.sizes[taker] < smallest_px:
                 heapq.heappush(queue, (self.sizes[taker], taker))
-        return [self._end(patch) for patch in range(len(self.owner))]
+        for patch in range(len(self.owner)):
+            self.owner[patch] = self._end(patch)
+        return self.owner
 
-    def _longest_border(self, patch: int) -> int:
-        borders = self.borders[patch]
-        return max(borders, key=lambda other: (borders[other], self.sizes[other], -other))
+    def _borders(self, patch: int) -> dict[int, int]:
+        """Neighbours of a group, and how many pixel edges they share."""
+        borders: dict[int, int] = {}
+        member = patch
+        while member:
+            for at in range(self.starts[member], self.starts[member + 1]):
+                other = self._end(self.others[at])
+                if other != patch:
+                    borders[other] = borders.get(other, 0) + self.lengths[at]
+            member = self.after[member]
+        return borders
 
     def _join(self, patch: int, taker: int) -> None:
         self.owner[patch] = taker
         self.sizes[taker] += self.sizes[patch]
-        for other, length in self.borders[patch].items():
-            del self.borders[other][patch]
-            if other != taker:
-                self.borders[taker][other] = self.borders[taker].get(other, 0) + length
-                self.borders[other][taker] = self.borders[taker][other]
-        self.borders[patch] = {}
+        self.after[self.last[taker]], self.last[taker] = patch, self.last[patch]
 
     def _end(self, patch: int) -> int:
         while self.owner[patch] != patch:

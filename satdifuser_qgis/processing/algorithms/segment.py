@@ -129,8 +129,7 @@ class Segment(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: "
-                "borders "
-                "follow the pixels.",
+                "borders follow the pixels. Smoothing holds all polygons in memory, drawing along the pixels does not.",
             ),
             advanced=True,
         )
