@@ -79,6 +79,12 @@ def test_training_ends_after_so_many_looks_without_a_better_one_and_the_best_sta
     assert not learner.module.training
 
 
+def test_ground_of_classes_that_training_has_not_leaves_no_loss_and_a_score():
+    _, result = fitted(held_back=1, patience=1)
+    assert [point.validation_loss for point in result.curve] == [None] * len(result.curve)
+    assert result.curve[0].miou == 1
+
+
 def test_without_ground_held_back_the_last_state_stays():
     learner, result = fitted(held_back=UNLABELLED, patience=1)
     assert (result.best_step, result.curve[-1].step, result.matrix) == (STEPS, STEPS, None)

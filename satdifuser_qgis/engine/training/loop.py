@@ -211,9 +211,12 @@ def _look(
                 if block >= 0:
                     truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
                     matrices[block] += confusion_matrix(truth, predicted, classes)
-            losses.append(float(segmentation_loss(logits, sample.held_back[None], weights.cpu())))
+            loss = float(segmentation_loss(logits, sample.held_back[None], weights.cpu()))
+            # no number where a tile holds nothing but classes that training has not, which weigh nothing
+            losses += [loss] if math.isfinite(loss) else []
     learner.module.train()
-    return CurvePoint(step, training_loss, float(np.mean(losses)), score(matrices.sum(axis=0)).miou), matrices
+    held_back_loss = float(np.mean(losses)) if losses else None
+    return CurvePoint(step, training_loss, held_back_loss, score(matrices.sum(axis=0)).miou), matrices
 
 
 def _batches(learner: Learner, samples: Sequence[Sample], settings: FitSettings) -> Iterator[list[Sample]]:
