@@ -25,7 +25,8 @@ class TrainSegmentationRequest:
     better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
     ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
-    SatDiFuser's published code does), ``threads``, ``name``, ``styles``, ``raster_styles``, ``label_copies``.
+    SatDiFuser's published code does), ``threads``, ``name`` (empty: that of the file), ``styles``, ``raster_styles``,
+    ``label_copies``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"

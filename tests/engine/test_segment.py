@@ -113,14 +113,14 @@ def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):
         tags = file.tags()
     told = pyogrio.read_info(request.polygons)["layer_metadata"]
     for found in (tags, told):
-        assert (found["SATDIFUSER_MODEL"], found["SATDIFUSER_VERSION"]) == ("landscape", plugin_version())
+        assert (found["SATDIFUSER_MODEL"], found["SATDIFUSER_VERSION"]) == ("model", plugin_version())
         assert found["SATDIFUSER_BACKBONE"] == "tiny 1"
         assert found["SATDIFUSER_INPUT"].startswith("other ")
         assert float(found["SATDIFUSER_SEAMS"]) == result.values["seams"] > 0
     assert told["SATDIFUSER_MIN_AREA"] == "400"
     with contextlib.closing(sqlite3.connect(request.polygons)) as database:
         ((said,),) = database.execute("SELECT description FROM gpkg_contents").fetchall()
-    assert said == f'Land cover of "other" by the model "landscape" (backbone tiny 1, SatDiFuser {plugin_version()})'
+    assert said == f'Land cover of "other" by the model "model" (backbone tiny 1, SatDiFuser {plugin_version()})'
     first = Path(request.polygons).read_bytes()
     run(request)
     assert Path(request.polygons).read_bytes() == first

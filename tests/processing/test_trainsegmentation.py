@@ -40,7 +40,7 @@ def test_image_labels_and_field_are_enough(train, engine, chosen, image, labels)
     assert (request.input, request.class_field, request.model) == (image, "class", chosen["MODEL"])
     assert request.labels.split("|layername=") == [labels, "labels"] or request.labels == labels
     assert (request.bands, request.scaling, request.timesteps, request.validation) == ((), 0, (), 0.2)
-    assert (request.name, request.report, request.styles) == ("crops", "", ())
+    assert (request.name, request.report, request.styles) == ("", "", ())
 
 
 def test_relative_outputs_lie_in_the_current_folder(train, engine, chosen, tmp_path, monkeypatch):

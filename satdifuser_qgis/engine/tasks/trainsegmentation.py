@@ -240,7 +240,7 @@ def _header(
 ) -> ModelHeader:
     first, backbone = ground.images[0], extractor.backbone
     return ModelHeader(
-        name=_name(request),
+        name=request.name or Path(request.model).stem,
         classes=ground.classes,
         bands=first.bands,
         band_names=first.raster.names_of(first.bands),
@@ -278,14 +278,6 @@ def _reference(request: TrainSegmentationRequest, backbone: Backbone, tuned: boo
     folder = Path(request.backbone).expanduser()
     reference = str(folder.resolve()) if request.backbone and folder.is_dir() else backbone.name
     return BackboneReference(reference, backbone.name, backbone.revision, backbone.digest, tuned)
-
-
-def _name(request: TrainSegmentationRequest) -> str:
-    """The name it was given, else the output file's, else, for a temporary file, the image's."""
-    if request.name:
-        return request.name
-    stem = Path(request.model).stem
-    return Path(request.input).stem if stem.lower() in ("model", "output", "") else stem
 
 
 def _scores(ground: Ground, result: FitResult) -> dict[str, object]:

@@ -397,10 +397,8 @@ class TrainSegmentation(EngineAlgorithm):
 
 
 def _model_name(target: str, image: str) -> str:
-    """The name in the model: that of its file, that of the image where the file is temporary."""
-    if not target or Path(QgsProcessingUtils.tempFolder()) in Path(target).parents:
-        return image
-    return Path(target).stem
+    """The name in the model: that of the image where its file is temporary, else "", which is that of the file."""
+    return image if Path(QgsProcessingUtils.tempFolder()) in Path(target).parents else ""
 
 
 def _raster_styles(rasters: List[Image]) -> Tuple[Tuple[StyledClass, ...], ...]:
