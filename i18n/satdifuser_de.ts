@@ -228,8 +228,8 @@
    <translation>Megapixel pro Sekunde</translation>
   </message>
   <message>
-   <source>Change of probabilities at edges of tiles</source>
-   <translation>Sprung der Wahrscheinlichkeiten an Kachelrändern</translation>
+   <source>Seams of tiles (1: none to be seen)</source>
+   <translation>Nähte der Kacheln (1: keine zu sehen)</translation>
   </message>
   <message>
    <source>Device used</source>
@@ -624,8 +624,8 @@
    <translation>Die Trainingsdaten konnten nicht nach {path} kopiert werden: {problem}. Ist die Platte voll?</translation>
   </message>
   <message>
-   <source>{count} labels cannot be transformed to {crs} and are left out there.</source>
-   <translation>{count} Objekte der Trainingsdaten lassen sich nicht nach {crs} transformieren und werden dort weggelassen.</translation>
+   <source>Labels that cannot be transformed to {crs} are left out there: {count}.</source>
+   <translation>Trainingsdaten, die sich nicht nach {crs} transformieren lassen, werden dort weggelassen: {count}.</translation>
   </message>
   <message>
    <source>{name}: {value} is no raster that QGIS can open. Choose another raster.</source>

@@ -13,13 +13,10 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
+from ..protocol.geopackage import UNDEFINED_CRS
 from .images import Image
 
 translate = QCoreApplication.translate
-
-
-# What a GeoPackage says of layers without a CRS.
-UNDEFINED = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 
 
 def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], context: QgsProcessingContext) -> None:
@@ -28,7 +25,7 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
     The CRS of an image is that in its file, which the engine goes by, whatever QGIS shows.
     """
     crs = labels.crs()
-    if crs.description() in UNDEFINED:
+    if crs.description() in UNDEFINED_CRS:
         crs = QgsCoordinateReferenceSystem()
     for image in images:
         _check_crs(labels.name(), crs, name, image)

@@ -222,7 +222,7 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
         )
     if lost:
         feedback.pushWarning(
-            translate("SatDiFuser", "{count} labels cannot be transformed to {crs} and are left out there.").format(
+            translate("SatDiFuser", "Labels that cannot be transformed to {crs} are left out there: {count}.").format(
                 count=len(lost), crs=_crs_name(plan.crs)
             )
         )
@@ -259,7 +259,7 @@ def _crs_name(crs: QgsCoordinateReferenceSystem) -> str:
 
 def _straight(geometry: QgsGeometry) -> QgsGeometry:
     """Circular arcs as the short lines that QGIS draws them with: the engine knows no curves."""
-    if geometry.isNull() or not QgsWkbTypes.isCurvedType(geometry.wkbType()):
+    if geometry.isNull() or not geometry.constGet().hasCurvedSegments():
         return geometry
     return QgsGeometry(geometry.constGet().segmentize())
 

@@ -1,4 +1,4 @@
-"""What may be lost when one of our GeoPackages is replaced, which is always done as a whole."""
+"""What may be lost when one of our GeoPackages is replaced, always as a whole; and what stands for no CRS in one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from urllib.parse import quote
 # The engine's table, and the styles that go with it.
 REPLACEABLE = frozenset({"landcover", "layer_styles"})
 _PROJECTS = "qgis_projects"
+# What a GeoPackage calls the CRS of layers that have none, those that QGIS writes among them.
+UNDEFINED_CRS = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 
 
 def not_ours(path: str, tables: Iterable[str]) -> List[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 
 import geopandas
@@ -182,7 +183,9 @@ def test_outlines_by_strips_are_those_of_the_whole_to_the_vertex(codes, coarse, 
     drawn = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patches, "STRIP_PX", strip_px)
-        for end, owners, polygons in draw_by_strips(numbers):
+        strips = patches.strips_of(*numbers.shape)
+        for (row, rows), (owners, polygons) in zip(strips, draw_by_strips(numbers), strict=True):
+            end = row + rows
             # none is drawn before its last row was read, none later
             assert set(owners) == set(np.unique(numbers[:end])) - set(np.unique(numbers[end:])) - {0, *drawn}
             drawn.update(zip(owners.tolist(), polygons, strict=True))
@@ -197,31 +200,34 @@ def test_a_long_border_has_its_vertices_on_whole_pixels():
     _, numbers = find_patches(codes, codes > 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patches, "STRIP_PX", 220)
-        ((_, _, none), (_, owners, polygons)) = draw_by_strips(numbers)
+        ((_, none), (owners, polygons)) = draw_by_strips(numbers)
     assert (len(none), owners.tolist()) == (0, [2, 1])
     assert polygons[1].equals(shapely.box(0, 0, 22, 20) - shapely.box(13, 10, 15, 11))
 
 
 class _Cancelling(Silent):
-    """Cancels after a number of rows."""
+    """Cancels when it is told to."""
 
-    def __init__(self, rows):
-        self.rows, self.told = rows, []
+    cancelled = False
 
-    def progress(self, done, total, unit, message=""):
-        self.told.append((done, total, unit, message))
-        if done >= self.rows:
+    def check(self):
+        if self.cancelled:
             raise EngineError("cancelled", "Cancelled.")
 
 
-def test_drawing_tells_how_far_it_is_and_can_be_cancelled_between_strips(monkeypatch, tmp_path):
+def test_drawing_can_be_cancelled_between_strips(monkeypatch, tmp_path):
     monkeypatch.setattr(patches, "STRIP_PX", 700)
     codes, valid = patchwork()
-    reporter = _Cancelling(30)
-    frames = batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), None, reporter)
+    reporter = _Cancelling()
+
+    def cancelled_after_two():
+        frames = batches(codes, valid, grid_of(codes), CLASSES, CoverageSettings(), None, reporter)
+        yield from (next(frames), next(frames))
+        reporter.cancelled = True
+        yield from frames
+
     with pytest.raises(EngineError, match="Cancelled"):
-        write_polygons(frames, tmp_path / "scratch.gpkg", tmp_path / "a.gpkg")
-    assert reporter.told == [(rows, 60, "rows", "Drawing polygons") for rows in (10, 20, 30)]
+        write_polygons(cancelled_after_two(), tmp_path / "scratch.gpkg", tmp_path / "a.gpkg")
     assert not (tmp_path / "a.gpkg").exists()
 
 
@@ -381,15 +387,22 @@ def test_all_nodata_gives_an_empty_layer(tmp_path, suffix, simplify):
     assert pyogrio.read_info(target, force_feature_count=True)["features"] == 0
 
 
-@pytest.mark.parametrize("step", ["write_dataframe", "write_arrow"])
-def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("library", "step", "error"),
+    [
+        (pyogrio, "write_dataframe", pyogrio.errors.DataLayerError("Error in FWrite(): No space left on device")),
+        (sqlite3, "connect", sqlite3.OperationalError("database or disk is full")),
+        (pyogrio, "write_arrow", pyogrio.errors.DataLayerError("Error in FWrite(): No space left on device")),
+    ],
+)
+def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypatch, library, step, error):
     codes = np.ones((3, 3), np.uint8)
     frames = batches(codes, codes > 0, grid_of(codes), CLASSES, CoverageSettings())
 
     def full(*args, **options):
-        raise pyogrio.errors.DataLayerError("Error in FWrite(): No space left on device")
+        raise error
 
-    monkeypatch.setattr(pyogrio, step, full)
+    monkeypatch.setattr(library, step, full)
     with pytest.raises(EngineError, match=r'map\.gpkg" cannot be written: the disk is full') as caught:
         write(frames, tmp_path / "map.part-ab12.gpkg")
     assert caught.value.code == "no_space"

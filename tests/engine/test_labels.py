@@ -259,6 +259,7 @@ def test_labels_without_a_crs_are_refused_where_the_image_has_one_and_fit_one_th
     assert touching(having, bare).any()
 
 
+@pytest.mark.parametrize("number", [0, -1])
 def test_what_qgis_writes_into_a_geopackage_for_no_crs_is_none(tmp_path, number):
     path = write_label_layer(tmp_path / "labels.gpkg", FIVE[:2], ["a", "b"])
     with closing(sqlite3.connect(path)) as file, file:
@@ -365,6 +366,18 @@ def test_features_that_a_copy_lacks_are_told_from_those_that_it_has(tmp_path):
     # in burning order, the large one first
     assert touching(labels, GRID).tolist() == [True, True]
     assert touching(labels, other).tolist() == [False, True]
+
+
+def test_labels_that_have_no_place_in_one_crs_serve_the_images_in_the_other(tmp_path):
+    other = Grid(CRS.from_epsg(32632).to_wkt(), GRID.transform, 10, 10)
+    own = write_label_layer(tmp_path / "own.gpkg", FIVE[:2], ["wood", "field"])
+    copy = write_label_layer(tmp_path / "copy.gpkg", [None, None], ["wood", "field"], crs="EPSG:32632")
+    labels = read_vector_labels(own, "class", copies=[copy])
+    assert touching(labels, GRID).all()
+    assert not touching(labels, other).any()
+    with pytest.raises(EngineError, match="both a class and a geometry") as caught:
+        read_vector_labels(copy, "class")
+    assert "CRS of the images" in caught.value.remedy
 
 
 def test_a_copy_of_other_features_is_refused(tmp_path):

@@ -140,6 +140,15 @@ def test_alpha_and_masks_are_masks_and_no_bands(tmp_path):
             assert ("mask of the file" in note) == (path == masked)
 
 
+def test_the_note_on_masks_says_each_thing_once_and_what_counts(tmp_path):
+    empty = write_raster(tmp_path / "empty.tif", stack(3).astype(np.float32), nodata=np.nan)
+    both = write_raster(tmp_path / "both.tif", stack(3), nodata=0, mask=np.ones((6, 8), bool))
+    with open_raster(empty) as raster:
+        assert raster.mask_note((1, 2, 3)) == 'Pixels of "empty" are left out where a value is nan (nodata).'
+    with open_raster(both) as raster:
+        assert raster.mask_note((1, 2, 3)) == 'Pixels of "both" are left out where the mask of the file says so.'
+
+
 def test_a_band_that_is_chosen_is_no_mask(tmp_path):
     values = stack(4)
     values[3, 2, 2] = 0

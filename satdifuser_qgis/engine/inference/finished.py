@@ -21,6 +21,8 @@ from .products import Products
 LARGEST = 4 * 2**30
 LEAVE_FREE = 2 * 2**30
 OLDEST_DAYS = 30
+# Of what a part holds; part of the key of a map, so that parts of another form are not found.
+FORM = 2
 _NAME = re.compile(r"r(\d+)_c(\d+)_(\d+)x(\d+)\.npz")
 
 

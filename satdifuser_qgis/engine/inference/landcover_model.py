@@ -59,7 +59,7 @@ class LandCoverModel:
         # A model of single pixels alone needs no features: its maps take a fraction of the time.
         pyramid = extract(self.extractor, tiles, raster, positions, side) if self.decoder.uses_features else []
         spectral = tiles if self.header.spectral else None
-        # On a CPU a tile at a time: its maps then stay in the caches, which makes fusing half as fast again.
+        # On a CPU a tile at a time: its maps then stay in the caches, and fusing takes two thirds of the time.
         step = 1 if self.device.type == "cpu" else len(tiles)
         parts = [slice(at, at + step) for at in range(0, len(tiles), step)]
         size = (tiles.shape[-2], tiles.shape[-1])

@@ -40,16 +40,15 @@ class ProductMaker:
         """
         codes = np.where(strip.valid, self.codes[strip.logits.argmax(axis=0)], self.nodata)
         shares = softmax(strip.logits)
-        made: Products = {}
+        made: Products = {"classes": codes[None].astype(self.dtype)}
         if "entropy" in self.wanted:
             made["entropy"] = entropy(shares)[None]
         if "confidence" in self.wanted:
             made["confidence"] = shares.max(axis=0, keepdims=True)
-        made["probabilities"] = shares
-        for name, array in made.items():
-            made[name] = np.where(strip.valid, array, NO_SHARE).astype(np.float32)
-        shares = made["probabilities"] if "probabilities" in self.wanted else made.pop("probabilities")
-        made["classes"] = codes[None].astype(self.dtype)
+        if "probabilities" in self.wanted:
+            made["probabilities"] = shares
+        for array in (shares, *(made[name] for name in self.wanted - {"probabilities"})):
+            array[:, ~strip.valid] = NO_SHARE
         made["differences"] = differences(strip.window, shares, grid)
         made["ends"] = shares[:, [0, -1]].swapaxes(0, 1)
         return made
@@ -81,8 +80,10 @@ def map_products(
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(K, h, w) shares from 0 to 1 that sum to 1 over the classes."""
-    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=0, keepdims=True), dtype=np.float32)
+    shares = np.asarray(logits - logits.max(axis=0, keepdims=True), dtype=np.float32)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=0, keepdims=True)
+    return shares
 
 
 def entropy(shares: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,7 +42,7 @@ def expected_seconds(plan: MapPlan, model: LandCoverModel, raster: Raster, targe
 def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, duration: str) -> None:
     """Raises EngineError("no_space") with sizes and time where a disk is too small for all that is to be written.
 
-    ``pixel_bytes``: what each target takes for a pixel at most, scratch files beside it included. ``duration``: how
+    ``pixel_bytes``: about what each target takes for a pixel, scratch files beside it included. ``duration``: how
     long the map takes, in words, "" where that is not known.
     """
     pixels = plan.window.height * plan.window.width

@@ -16,6 +16,7 @@ class Seams:
 
     An edge lies before the first and behind the last row or column of every tile. 1 says that tiles cannot be told
     from the map; invalid pixels do not count. To the last bit, the figure does not depend on the order of the strips.
+    Held are the sums, and the rows at the ends of strips whose neighbour has not come, as beside gaps.
     """
 
     def __init__(self, grid: TileGrid) -> None:

@@ -202,7 +202,7 @@ def cannot_write(path: Path, error: Exception) -> EngineError:
     if is_no_memory(error):
         return explain(error)
     folder, text = path.parent, str(error)
-    full = getattr(error, "errno", 0) == errno.ENOSPC or "No space left" in text
+    full = getattr(error, "errno", 0) == errno.ENOSPC or "No space left" in text or "disk is full" in text
     full = full or (folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2)
     return EngineError(
         "no_space" if full else "bad_request",

@@ -22,7 +22,7 @@ from ...protocol.folders import plugin_version
 from ...protocol.segment import SegmentRequest
 from ..inference.cluster import Cluster
 from ..inference.device import choose_device, device_title
-from ..inference.finished import Finished
+from ..inference.finished import FORM, Finished
 from ..inference.landcover_model import LandCoverModel
 from ..inference.mapping import MapPlan
 from ..inference.products import NO_SHARE, ProductMaker, Products, map_products
@@ -77,8 +77,8 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
             if seams is not None:
-                tags["SATDIFUSER_SEAMS"] = f"{seams:.3f}"
-                writers.add_tags(tags)
+                tags |= (found := {"SATDIFUSER_SEAMS": f"{seams:.3f}"})
+                writers.add_tags(found)
         if request.polygons:
             reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
@@ -153,13 +153,13 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
         raster.fingerprint(),
         files,
         to_plain(plan.scaling),
-        [torch.__version__, torch.get_num_threads(), str(device), plugin_version()],
+        [torch.__version__, torch.get_num_threads(), str(device), plugin_version(), FORM],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _pixel_bytes(request: SegmentRequest, header: ModelHeader) -> dict[str, int]:
-    """What each target may take for a pixel: an uncompressed work file and the COG made of it, as large at worst."""
+    """About what each target takes for a pixel: an uncompressed work file and the COG made of it, as large at worst."""
     classes = np.dtype(ProductMaker(header.classes, ()).dtype).itemsize
     # Of polygons the confidence is kept as a raster, and the number of each pixel's patch, in 4 bytes. Outlines take
     # about 3.5 bytes a pixel where 3,000 patches lie in a million of them, in a scratch file and in the target.

@@ -211,9 +211,9 @@ def _look(
                 if block >= 0:
                     truth = torch.where(sample.block == block, sample.held_back, UNLABELLED).numpy()
                     matrices[block] += confusion_matrix(truth, predicted, classes)
-            loss = float(segmentation_loss(logits, sample.held_back[None], weights.cpu()))
-            # no number where a tile holds nothing but classes that training has not, which weigh nothing
-            losses += [loss] if math.isfinite(loss) else []
+            # a tile that holds nothing but classes that training has not weighs nothing: its loss is no number
+            if weights.cpu()[sample.held_back[sample.held_back != UNLABELLED]].any():
+                losses.append(float(segmentation_loss(logits, sample.held_back[None], weights.cpu())))
     learner.module.train()
     held_back_loss = float(np.mean(losses)) if losses else None
     return CurvePoint(step, training_loss, held_back_loss, score(matrices.sum(axis=0)).miou), matrices

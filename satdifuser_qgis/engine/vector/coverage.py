@@ -223,10 +223,9 @@ def _outlines(
     patches: Patches, transform: Affine, simplify: float, reporter: Reporter
 ) -> Iterator[tuple[NDArray[np.int64], Polygons]]:
     """Batches of patches, and their polygons in map units."""
-    height = len(patches.numbers)
     batches = []
-    for end, owners, drawn in draw_by_strips(patches.numbers):
-        reporter.progress(end, height, "rows", "Drawing polygons")
+    for owners, drawn in draw_by_strips(patches.numbers):
+        reporter.check()
         placed = shapely.transform(drawn, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
         batches.append((owners, shapely.normalize(placed)))
         if not simplify:

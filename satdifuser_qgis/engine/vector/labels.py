@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pyproj.exceptions import ProjError
 
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
+from ...protocol.geopackage import UNDEFINED_CRS
 from ..raster.grid import Grid, Window, same_crs
 from .class_table import UNLABELLED, ClassTable, Indices, number_table, text_key, text_table
 from .features import clean, read_features, split_source
@@ -25,8 +26,6 @@ from .features import clean, read_features, split_source
 _POLYGON, _LINE, _POINT = 0, 1, 2
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
 _KIND_NAMES = (("polygon", "polygons"), ("line", "lines"), ("point", "points"))
-# What a GeoPackage says of layers without a CRS, those that QGIS writes among them.
-_UNDEFINED = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 _REFUSED = {
     "OFTDate": "dates",
     "OFTTime": "times",
@@ -93,6 +92,27 @@ def read_vector_labels(
     are left out and invalid polygons are repaired, with a note. Raises EngineError: bad_input,
     bad_request (no such field), too_few_labels.
     """
+    own = _read(source, class_field, styles)
+    if not len(own.table):
+        raise EngineError(
+            "too_few_labels",
+            f'"{own.name}" (field {class_field}) has no feature with both a class and a geometry.',
+            "Fill in the class field, and check that the labels have a place in the CRS of the images.",
+        )
+    others = [_read(copy, class_field, styles) for copy in copies]
+    for other, copy in zip(others, copies, strict=True):
+        if other.classes != own.classes:
+            raise EngineError(
+                "bad_request",
+                f'"{own.name}" (field {class_field}) and its copy "{copy}" hold different classes.',
+                "Give copies of the same features, in other CRSs only, or none.",
+            )
+    notes = dict.fromkeys(note for labels in (own, *others) for note in labels.notes)
+    return replace(own, copies=tuple(other.table for other in others), notes=tuple(notes))
+
+
+def _read(source: str, class_field: str, styles: Sequence[StyledClass]) -> VectorLabels:
+    """The labels of one source; none of them may have both a class and a geometry."""
     path, options = split_source(source)
     name = str(options.get("layer", "")) or Path(path).stem
     info, frame = read_features(path, options, class_field, name)
@@ -104,24 +124,11 @@ def read_vector_labels(
     table, indices, notes = _class_indices(title, kind, subtype, frame[class_field], styles)
     geometries, rows, more = clean(frame.geometry.values)
     keep = indices[rows] != UNLABELLED
-    if not keep.any():
-        raise EngineError(
-            "too_few_labels", f"{title} has no feature with both a class and a geometry.", "Fill in the class field."
-        )
     order = _burning_order(geometries[keep])
     columns = {"index": indices[rows][keep][order], "feature": rows[keep][order]}
-    crs = None if frame.crs is None or frame.crs.name in _UNDEFINED else frame.crs
+    crs = None if frame.crs is None or frame.crs.name in UNDEFINED_CRS else frame.crs
     ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=crs)
-    others = [read_vector_labels(copy, class_field, styles) for copy in copies]
-    for other, copy in zip(others, copies, strict=True):
-        if other.classes != table.classes:
-            raise EngineError(
-                "bad_request",
-                f'{title} and its copy "{copy}" hold different classes.',
-                "Give copies of the same features, in other CRSs only, or none.",
-            )
-    said = dict.fromkeys([*notes, *more, *(note for other in others for note in other.notes)])
-    return VectorLabels(name, table, _wkt(ordered), ordered, tuple(other.table for other in others), tuple(said))
+    return VectorLabels(name, table, _wkt(ordered), ordered, notes=(*notes, *more))
 
 
 def burn(labels: VectorLabels, grid: Grid, window: Window) -> Indices:

@@ -20,8 +20,8 @@ from .patches import Labels, strips_of
 Polygons = NDArray[np.object_]
 
 
-def draw_by_strips(numbers: Labels) -> Iterator[tuple[int, NDArray[np.int64], Polygons]]:
-    """For each strip of ``numbers`` (h,w) the row where it ends, the patches that end in it, and their polygons.
+def draw_by_strips(numbers: Labels) -> Iterator[tuple[NDArray[np.int64], Polygons]]:
+    """For each strip of ``numbers`` (h,w) the patches that end in it, and their polygons.
 
     0 is no patch; patches are connected by edges. A polygon has a vertex where it turns, and where three patches meet
     (or two and what is none), so that neighbours have the same vertices along the border that they share.
@@ -40,7 +40,7 @@ def draw_by_strips(numbers: Labels) -> Iterator[tuple[int, NDArray[np.int64], Po
         ended = [owner for owner in held if owner not in going_on]
         joined = np.array([shapely.coverage_union_all(held.pop(owner)) for owner in ended], dtype=object)
         patches = np.concatenate([owners[~apart], np.array(ended, np.int64)])
-        yield end, patches, _with_needed_vertices(np.concatenate([drawn[~apart], joined]), numbers)
+        yield patches, _with_needed_vertices(np.concatenate([drawn[~apart], joined]), numbers)
 
 
 def _drawn(numbers: Labels, first_row: int) -> tuple[NDArray[np.int64], Polygons]:

@@ -184,7 +184,7 @@ class Segment(EngineAlgorithm):
             QgsProcessingOutputNumber(self.MEGAPIXELS_PER_SECOND, translate("SatDiFuser", "Megapixels per second"))
         )
         self.addOutput(
-            QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Change of probabilities at edges of tiles"))
+            QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Seams of tiles (1: none to be seen)"))
         )
         self.addOutput(QgsProcessingOutputString(self.DEVICE_USED, translate("SatDiFuser", "Device used")))
 
