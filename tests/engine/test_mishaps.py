@@ -93,7 +93,7 @@ def test_a_disk_that_is_too_small_is_told_before_computing_with_sizes_and_time(w
     assert failure.code == "no_space"
     assert "300 pixels" in failure.message
     assert "takes about" in failure.message
-    assert "up to 4.5 MB" in failure.message
+    assert "and about 5.2 MB" in failure.message
     assert os.listdir(disk) == []
 
 

@@ -60,7 +60,7 @@ def check_room(pixel_bytes: Mapping[str, int], plan: MapPlan, raster: Raster, du
             size = f"{plan.window.width} × {plan.window.height} pixels"
             raise EngineError(
                 "no_space",
-                f'Mapping {size} of "{raster.name}" takes {time_and}up to {in_bytes(needed[disk])} on '
+                f'Mapping {size} of "{raster.name}" takes {time_and}about {in_bytes(needed[disk])} on '
                 f'the disk of "{folder}", which has {in_bytes(free)} free.',
                 f"{_smaller(plan, raster)} Or free some space, choose another disk, or leave out outputs.",
             )

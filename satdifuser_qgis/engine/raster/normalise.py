@@ -122,8 +122,14 @@ def scale(values: Floats, valid: Bools, scaling: Scaling) -> NDArray[np.float32]
         raise ValueError(f"scaling is for {len(scaling.low)} bands but there are {len(values)}")
     low = np.asarray(scaling.low, np.float64)[:, None, None]
     gain = 2.0 / (np.asarray(scaling.high, np.float64)[:, None, None] - low)
-    scaled: NDArray[np.float64] = np.clip((values - low) * gain - 1.0, -LIMIT, LIMIT)
-    return np.where(valid, scaled, 0.0).astype(np.float32)
+    # Of one kind before it is computed with: where memory ends, numpy's buffers for mixed kinds end the process.
+    scaled = values.astype(np.float64)
+    scaled -= low
+    scaled *= gain
+    scaled -= 1.0
+    np.clip(scaled, -LIMIT, LIMIT, out=scaled)
+    scaled[:, ~valid] = 0.0
+    return scaled.astype(np.float32)
 
 
 def _sample(raster: Raster, bands: tuple[int, ...], budget: int) -> Floats:
