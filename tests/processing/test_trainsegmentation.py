@@ -315,7 +315,7 @@ def test_labels_that_have_no_place_in_the_crs_of_the_image_are_counted(train, en
     layer.dataProvider().addFeatures([beyond])
     request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
     assert exported(request) == ["water", "wood", "field", "ice"]
-    assert "1 labels cannot be transformed to EPSG:32652" in train.feedback.textLog()
+    assert "cannot be transformed to EPSG:32652 are left out there: 1." in train.feedback.textLog()
 
 
 def test_arcs_become_short_lines(train, engine, chosen, tmp_path):
