@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.throughput_memory import measured_run
+from satdifuser_qgis.engine.memory import keep_freed_memory
 from satdifuser_qgis.engine.reporter import in_words
 from satdifuser_qgis.engine.threads import set_threads
 from satdifuser_qgis.protocol.choices import DEVICE
@@ -193,6 +194,7 @@ def main() -> None:
     arguments = read_arguments()
     # Before torch is loaded, as in the worker.
     set_threads(arguments.threads)
+    keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="throughput-") as work:
         os.environ[HOME_VARIABLE] = work  # nothing of this belongs into the user's folders
         results = compare(arguments, Path(work))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -18,9 +18,8 @@ from benchmarks.throughput_inputs import TIMES, write_image
 from satdifuser_qgis.engine.backbones import Backbone
 from satdifuser_qgis.engine.backbones.taps import tap
 from satdifuser_qgis.engine.features import Extractor, Recipe, position_noise
-from satdifuser_qgis.engine.inference.ahead import ahead
 from satdifuser_qgis.engine.inference.landcover_model import LandCoverModel
-from satdifuser_qgis.engine.inference.mapping import MapPlan, map_strips
+from satdifuser_qgis.engine.inference.mapping import MapPlan, Strip, map_strips
 from satdifuser_qgis.engine.inference.products import ProductMaker
 from satdifuser_qgis.engine.inference.tiles import read_tile
 from satdifuser_qgis.engine.model_file import read_header
@@ -111,9 +110,14 @@ def mapping(sample: Sample) -> Callable[[], None]:
         plan, raster, classes = sample.plan, sample.raster, sample.model.header.classes
         make = ProductMaker(classes, ())
         writer = BandWriter(sample.target, raster.grid, plan.window, 1, make.dtype, make.nodata, classes=classes)
-        with writer, closing(ahead(map_strips(plan, sample.model, raster, Silent()))) as strips:
-            for strip in strips:
-                writer.write(strip.window.row, make(strip, plan.grid)["classes"], strip.window.col)
+
+        def write(strip: Strip) -> None:
+            writer.write(strip.window.row, make(strip, plan.grid)["classes"], strip.window.col)
+
+        with writer, ThreadPoolExecutor(1) as thread:
+            # written beside the network, as the engine's task does
+            for done in [thread.submit(write, s) for s in map_strips(plan, sample.model, raster, Silent())]:
+                done.result()
 
     return run
 

@@ -26,6 +26,7 @@ from ..protocol.errors import EngineError
 from ..protocol.folders import plugin_version
 from ..protocol.requests import REQUESTS
 from .failures import explain
+from .memory import keep_freed_memory
 from .outputs import Outputs
 from .reporter import Reporter
 from .result import Result
@@ -96,6 +97,7 @@ def execute(request: Any, reporter: Reporter, outputs: Outputs, **options: Any) 
     """
     check_targets(request)
     set_threads(getattr(request, "threads", 0))
+    keep_freed_memory()
     with outputs:
         task = importlib.import_module(f"{__package__}.tasks.{request.TASK}")
         result: Result = task.run(request, reporter, outputs, **options)

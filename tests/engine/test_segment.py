@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import shutil
 import sqlite3
+import threading
 import zipfile
 from pathlib import Path
 
@@ -19,11 +20,13 @@ import torch
 from affine import Affine
 
 from satdifuser_qgis.engine.inference import finished, mapping
+from satdifuser_qgis.engine.inference.landcover_model import LandCoverModel
 from satdifuser_qgis.engine.model_file import read_model, write_model
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.normalise import Scaling
 from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.raster.write import BandWriter
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
@@ -155,6 +158,26 @@ def test_the_number_of_threads_changes_nothing(request_):
         assert_same(expected, mapped(request_))
     finally:
         torch.set_num_threads(1)
+
+
+def test_the_network_works_in_the_first_thread_and_files_are_written_beside_it(request_, monkeypatch):
+    threads: dict[str, set[threading.Thread]] = {"network": set(), "files": set()}
+    logits, write = LandCoverModel.logits, BandWriter.write
+
+    def seen_logits(*arguments):
+        threads["network"].add(threading.current_thread())
+        return logits(*arguments)
+
+    def seen_write(*arguments):
+        threads["files"].add(threading.current_thread())
+        write(*arguments)
+
+    monkeypatch.setattr(LandCoverModel, "logits", seen_logits)
+    monkeypatch.setattr(BandWriter, "write", seen_write)
+    run(request_)
+    assert threads["network"] == {threading.main_thread()}
+    assert threads["files"]
+    assert threading.main_thread() not in threads["files"]
 
 
 def test_an_extent_is_a_cut_of_the_whole(request_):

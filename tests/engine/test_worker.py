@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
 import types
 
@@ -149,6 +151,23 @@ def test_threads_are_those_of_the_request_or_the_cores():
         assert set_threads(0) == physical_cores() >= 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc gives back memory that early")
+def test_pages_of_freed_arrays_are_not_asked_for_anew():
+    code = """
+import resource
+import numpy as np
+from satdifuser_qgis.engine.memory import keep_freed_memory
+keep_freed_memory()
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    arrays = [np.ones(2**20) for _ in range(20)]
+    del arrays
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 1000, "160 MiB are 40960 pages"
 
 
 def chained(outer: Exception, inner: Exception) -> Exception:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -39,7 +39,7 @@ from ..threads import set_threads
 from .device import choose_device, device_title
 from .landcover_model import LandCoverModel
 from .mapping import MapPlan, strip_windows
-from .products import ProductMaker, Products, map_products
+from .products import Made, ProductMaker, Products, map_products
 
 CONNECT_S = 10.0
 # How long to wait for a worker where there is none: a nanny starts a dead one again within seconds.
@@ -117,7 +117,7 @@ class Cluster:
         make: ProductMaker,
         reporter: Reporter,
         is_finished: Callable[[Window], bool],
-    ) -> Generator[tuple[Window, Products], None, None]:
+    ) -> Generator[tuple[Window, Made], None, None]:
         """As `products.map_products`, in the same order. Memory holds one part, the workers' two each.
 
         Raises EngineError: what a worker could not do, and crashed where the cluster is lost.
@@ -139,7 +139,8 @@ class Cluster:
             if done.processor not in known:
                 known.add(done.processor)
                 reporter.log(_other_processor(done, _processor(device)), "warning")
-            yield from done.products
+            for window, products in done.products:
+                yield window, partial(dict, products)
 
     def _in_order(self, job: Job, parts: list[MapPlan], reporter: Reporter) -> Iterator[Done]:
         """What the workers give back, part by part. Dask itself gives the parts of a lost worker to the others."""
@@ -345,7 +346,8 @@ def _map_part(plain: dict[str, Any], worker: str) -> Done:
     with open_raster(job.raster) as raster:
         if raster.fingerprint() != job.fingerprint:
             raise EngineError("bad_input", f"{job.raster} is another raster there.")
-        products = list(map_products(model, job.plan, raster, make, Silent()))
+        mapped = map_products(model, job.plan, raster, make, Silent())
+        products = [(window, made()) for window, made in mapped]
     return Done(products, worker, _processor(model.device))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator
-from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from ...protocol.classes import LandCoverClass, nodata_for
 from ..raster.grid import Window
 from ..raster.read import Raster
 from ..reporter import Reporter
-from .ahead import ahead
 from .landcover_model import LandCoverModel
 from .mapping import MapPlan, Strip, map_strips
 from .seams import differences
@@ -22,6 +21,8 @@ from .tiles import TileGrid
 # In the rasters of shares, entropy and confidence.
 NO_SHARE = -1.0
 Products = dict[str, NDArray[Any]]
+# Makes the arrays of a strip: called where they are written, beside the network.
+Made = Callable[[], Products]
 
 
 class ProductMaker:
@@ -71,11 +72,10 @@ def map_products(
     make: ProductMaker,
     reporter: Reporter,
     is_finished: Callable[[Window], bool] = lambda window: False,
-) -> Generator[tuple[Window, Products], None, None]:
-    """The arrays of the strips of `map_strips`; the network works on while they are made and used."""
-    with closing(ahead(map_strips(plan, model, raster, reporter, is_finished))) as strips:
-        for strip in strips:
-            yield strip.window, make(strip, plan.grid)
+) -> Generator[tuple[Window, Made], None, None]:
+    """The strips of `map_strips`, each with what makes its arrays."""
+    for strip in map_strips(plan, model, raster, reporter, is_finished):
+        yield strip.window, partial(make, strip, plan.grid)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from ..inference.device import choose_device, device_title
 from ..inference.finished import FORM, Finished
 from ..inference.landcover_model import LandCoverModel
 from ..inference.mapping import MapPlan
-from ..inference.products import NO_SHARE, ProductMaker, Products, map_products
+from ..inference.products import NO_SHARE, Made, ProductMaker, Products, map_products
 from ..inference.room import check_room, expected_seconds
 from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
@@ -43,10 +44,10 @@ from ..vector.coverage import CoverageSettings, write_coverage
 # What many tiles hold no longer fits the caches of a CPU: with the embedded backbone eight at a time were no faster
 # than four, and twelve a quarter slower.
 BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
-# Gives the arrays of all strips but the finished ones, those of a block of columns from top to bottom.
+# Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
     [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
-    Generator[tuple[Window, Products], None, None],
+    Generator[tuple[Window, Made], None, None],
 ]
 
 
@@ -119,15 +120,28 @@ def _map(
     if pixels:
         share = pixels / (plan.window.height * plan.window.width)
         reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
-    with contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as computed:
-        keeps = finished.keeps
-        for window, products in computed:
-            write(window, products)
-            if finished.add(window, products) != keeps:
-                keeps = False
-                reporter.log(
-                    "There is no room to keep more finished parts; a repeat would go on from those that are kept."
-                )
+    keeps = finished.keeps
+
+    def take(window: Window, made: Made) -> None:
+        nonlocal keeps
+        products = made()
+        write(window, products)
+        if finished.add(window, products) != keeps:
+            keeps = False
+            reporter.log("There is no room to keep more finished parts; a repeat would go on from those that are kept.")
+
+    # One strip is made and written while the next one is computed.
+    with (
+        ThreadPoolExecutor(1) as thread,
+        contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as computed,
+    ):
+        taken: Future[None] | None = None
+        for window, made in computed:
+            if taken is not None:
+                taken.result()
+            taken = thread.submit(take, window, made)
+        if taken is not None:
+            taken.result()
     ratio = seams.statistic
     if ratio is not None:
         reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
