@@ -21,6 +21,9 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRectangle,
 )
+from qgis.PyQt.QtCore import QCoreApplication
+
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Image:
             return self.layer
         # Without a style of its own the layer would be stretched.
         return QgsRasterLayer(self.source, self.name) if Path(self.source).with_suffix(".qml").is_file() else None
+
+
+def crs_name(crs: QgsCoordinateReferenceSystem) -> str:
+    """As QGIS shows it, such as "EPSG:4326 - WGS 84", or that there is none."""
+    return str(crs.userFriendlyIdentifier()) if crs.isValid() else translate("SatDiFuser", "no CRS")
 
 
 def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:

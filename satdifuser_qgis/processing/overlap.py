@@ -14,7 +14,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from ..protocol.geopackage import UNDEFINED_CRS
-from .images import Image
+from .images import Image, crs_name
 
 translate = QCoreApplication.translate
 
@@ -40,8 +40,8 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
         ).format(
             name=name,
             labels=labels.name(),
-            crs=_title(crs) or translate("SatDiFuser", "no CRS"),
-            images=", ".join(f'"{image.name}" ({_title(image.crs_in_file) or "–"})' for image in images),
+            crs=crs_name(crs),
+            images=", ".join(f'"{image.name}" ({crs_name(image.crs_in_file)})' for image in images),
         )
     )
 
@@ -55,12 +55,8 @@ def _check_crs(labels: str, crs: QgsCoordinateReferenceSystem, name: str, image:
                 '{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer\'s CRS (layer menu, '
                 "Layer "
                 "CRS).",
-            ).format(name=name, labels=labels, image=image.name, crs=_title(in_file))
+            ).format(name=name, labels=labels, image=image.name, crs=crs_name(in_file))
         )
-
-
-def _title(crs: QgsCoordinateReferenceSystem) -> str:
-    return str(crs.authid() or crs.description())
 
 
 def _touches(

@@ -32,7 +32,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
-from .images import Image
+from .images import Image, crs_name
 
 translate = QCoreApplication.translate
 
@@ -143,8 +143,8 @@ class Sources:
                 ).format(
                     name=name,
                     layer=image.name,
-                    shown=image.crs.authid() or "?",
-                    in_file=image.crs_in_file.authid() or translate("SatDiFuser", "no CRS"),
+                    shown=crs_name(image.crs),
+                    in_file=crs_name(image.crs_in_file),
                 )
             )
 
@@ -223,7 +223,7 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
     if lost:
         feedback.pushWarning(
             translate("SatDiFuser", "Labels that cannot be transformed to {crs} are left out there: {count}.").format(
-                count=len(lost), crs=_crs_name(plan.crs)
+                count=len(lost), crs=crs_name(plan.crs)
             )
         )
 
@@ -246,15 +246,11 @@ def _told(plan: Export) -> str:
         return text.format(path=plan.path)
     way = QgsCoordinateTransform(plan.source.sourceCrs(), plan.crs, plan.transforms)
     return translate("SatDiFuser", "Labels are transformed from {source} to {target} ({operation}): {path}").format(
-        source=_crs_name(plan.source.sourceCrs()),
-        target=_crs_name(plan.crs),
+        source=crs_name(plan.source.sourceCrs()),
+        target=crs_name(plan.crs),
         operation=way.instantiatedCoordinateOperationDetails().name or "PROJ",
         path=plan.path,
     )
-
-
-def _crs_name(crs: QgsCoordinateReferenceSystem) -> str:
-    return str(crs.authid() or crs.description() or "?")
 
 
 def _straight(geometry: QgsGeometry) -> QgsGeometry:

@@ -284,7 +284,7 @@ def test_labels_in_another_crs_are_transformed_to_that_of_the_image(train, engin
     request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
     assert lefts(request.labels) == ("EPSG:32652", [0, 50, 100])
     assert request.label_copies == ()
-    assert "transformed from EPSG:4326 to EPSG:32652" in train.feedback.textLog()
+    assert "transformed from EPSG:4326 - WGS 84 to EPSG:32652 - WGS 84 / UTM zone 52N" in train.feedback.textLog()
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -315,7 +315,9 @@ def test_labels_that_have_no_place_in_the_crs_of_the_image_are_counted(train, en
     layer.dataProvider().addFeatures([beyond])
     request = request_of(train, engine, **{**chosen, "LABELS": in_degrees})
     assert exported(request) == ["water", "wood", "field", "ice"]
-    assert "cannot be transformed to EPSG:32652 are left out there: 1." in train.feedback.textLog()
+    assert (
+        "cannot be transformed to EPSG:32652 - WGS 84 / UTM zone 52N are left out there: 1." in train.feedback.textLog()
+    )
 
 
 def test_arcs_become_short_lines(train, engine, chosen, tmp_path):

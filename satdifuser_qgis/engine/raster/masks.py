@@ -23,7 +23,7 @@ def has_mask(dataset: rasterio.DatasetReader, band: int) -> bool:
 
 def mask_note(dataset: rasterio.DatasetReader, name: str, bands: tuple[int, ...], opacity: tuple[int, ...]) -> str:
     """A sentence for the log on what makes pixels of the chosen bands invalid, "" where nothing does."""
-    # Where a file has both, GDAL goes by the mask alone
+    # Where a file has both, GDAL goes by the mask alone.
     declared = [band for band in bands if MaskFlags.nodata in dataset.mask_flag_enums[band - 1]]
     found = list(dict.fromkeys(f"a value is {dataset.nodatavals[band - 1]:g} (nodata)" for band in declared))
     if any(has_mask(dataset, band) and MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] for band in bands):
