@@ -560,6 +560,10 @@
    <translation>Die Engine ist {python} (aus: {origin}).</translation>
   </message>
   <message>
+   <source>no CRS</source>
+   <translation>kein KBS</translation>
+  </message>
+  <message>
    <source>Train one first with "Train a land-cover model".</source>
    <translation>Zuerst mit „Landbedeckungsmodell trainieren“ eines trainieren.</translation>
   </message>
@@ -586,10 +590,6 @@
   <message>
    <source>{name}: "{labels}" ({crs}) does not touch {images}. Choose labels on the same ground, or correct the CRS of the layer that lies wrong.</source>
    <translation>{name}: „{labels}“ ({crs}) berührt {images} nicht. Trainingsdaten auf demselben Gebiet wählen, oder das KBS des Layers berichtigen, der falsch liegt.</translation>
-  </message>
-  <message>
-   <source>no CRS</source>
-   <translation>kein KBS</translation>
   </message>
   <message>
    <source>{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer's CRS (layer menu, Layer CRS).</source>
