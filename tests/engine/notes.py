@@ -6,12 +6,14 @@ from satdifuser_qgis.engine.reporter import Silent
 
 
 class Notes(Silent):
-    """``lines`` are what the user would read, ``warnings`` those that warn; ``figures`` holds the last of each name."""
+    """``lines`` are what the user would read, ``warnings`` those that warn; ``figures`` holds the last of each name,
+    ``bar`` where the bar stood, from 0 to 1, with its message."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.warnings: list[str] = []
         self.figures: dict[str, float] = {}
+        self.bar: list[tuple[float, str]] = []
 
     def log(self, message: str, level: str = "info") -> None:
         self.lines.append(message)
@@ -23,3 +25,4 @@ class Notes(Silent):
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         assert 0 <= done <= total
+        self.bar.append((done / total, message))

@@ -214,6 +214,9 @@ class _Cancelling(Silent):
         if self.cancelled:
             raise EngineError("cancelled", "Cancelled.")
 
+    def progress(self, done, total, unit, message=""):
+        self.check()
+
 
 def test_drawing_can_be_cancelled_between_strips(monkeypatch, tmp_path):
     monkeypatch.setattr(patches, "STRIP_PX", 700)

@@ -180,6 +180,16 @@ def test_the_network_works_in_the_first_thread_and_files_are_written_beside_it(r
     assert threading.main_thread() not in threads["files"]
 
 
+def test_the_bar_goes_once_from_end_to_end_with_polygons_too(request_, tmp_path):
+    notes = Notes()
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), batch=1), notes, outputs)
+    shares = [share for share, _ in notes.bar]
+    assert shares == sorted(shares)
+    first_drawn = [message for _, message in notes.bar].index("Drawing polygons")
+    assert 0 < shares[0] < shares[first_drawn - 1] == shares[first_drawn] < 1
+
+
 def test_an_extent_is_a_cut_of_the_whole(request_):
     codes, whole = mapped(request_)
     with rasterio.open(request_.input) as image:
@@ -232,14 +242,15 @@ def test_an_image_in_an_archive_is_mapped(request_, tmp_path, own_home):
 
 
 class _Interrupting(Notes):
-    """Cancels at a number of tiles."""
+    """Cancels at a number of tiles, with one in a batch."""
 
     def __init__(self, at: int) -> None:
         super().__init__()
-        self.at = at
+        self.at, self.tiles = at, 0
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
-        if unit == "tiles" and done >= self.at:
+        self.tiles += message == "Mapping"
+        if self.tiles >= self.at:
             raise EngineError("cancelled", "Cancelled.")
 
 

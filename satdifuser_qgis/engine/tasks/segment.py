@@ -37,9 +37,9 @@ from ..raster.grid import Window
 from ..raster.normalise import Scaling, check_range, measure
 from ..raster.read import Raster, files_behind, open_raster
 from ..raster.write import BandWriter
-from ..reporter import Reporter, in_words
+from ..reporter import Reporter, Whole, in_words
 from ..result import Result
-from ..vector.coverage import CoverageSettings, write_coverage
+from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
 
 # What many tiles hold no longer fits the caches of a CPU: with the embedded backbone eight at a time were no faster
 # than four, and twelve a quarter slower.
@@ -64,8 +64,11 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, device, reporter)
         pixel_bytes = _pixel_bytes(request, model.header)
+        mapping_s = expected_seconds(plan, model, raster, len(pixel_bytes))
+        drawing_s = DRAWING_S * plan.window.height * plan.window.width if request.polygons else 0.0
+        whole = Whole(reporter, mapping_s + drawing_s)
         # How long a cluster takes is not known here.
-        duration = "" if cluster else in_words(expected_seconds(plan, model, raster, len(pixel_bytes)))
+        duration = "" if cluster else in_words(whole.seconds)
         where = f"by the cluster at {scheduler}" if cluster else f"{duration} on {device_title(device)}"
         _tell(plan, model.header, raster, where, reporter)
         check_room(pixel_bytes, plan, raster, duration)
@@ -74,7 +77,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
             here = partial(map_products, model)
             compute = partial(cluster.map_products, model_file, device) if cluster else here
-            seams = _map(compute, plan, raster, writers, finished, reporter)
+            seams = _map(compute, plan, raster, writers, finished, whole.part(mapping_s))
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
             if seams is not None:
@@ -83,7 +86,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         if request.polygons:
             reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
-                _write_polygons(request, model.header, outputs, tags, reporter)
+                _write_polygons(request, model.header, outputs, tags, whole.part(drawing_s))
     # A target that cannot be replaced must not cost what was computed.
     outputs.after_commit(finished.clear)
     seconds = time.monotonic() - started

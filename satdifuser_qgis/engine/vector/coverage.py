@@ -41,6 +41,8 @@ _INDEX = "CREATE INDEX in_order ON landcover (number)"
 _IN_ORDER = "SELECT class, name, area_m2, area_px, confidence, geom FROM landcover ORDER BY number"
 # Polygons that are held while they go from the scratch file to the target.
 _STREAMED = 1024
+# What drawing takes of one core, in seconds a pixel, with about 3,000 patches in a million of them.
+DRAWING_S = 1.6e-6
 
 
 @dataclass(frozen=True)
@@ -224,8 +226,9 @@ def _outlines(
 ) -> Iterator[tuple[NDArray[np.int64], Polygons]]:
     """Batches of patches, and their polygons in map units."""
     batches = []
-    for owners, drawn in draw_by_strips(patches.numbers):
-        reporter.check()
+    strips = len(list(strips_of(*patches.numbers.shape)))
+    for done, (owners, drawn) in enumerate(draw_by_strips(patches.numbers)):
+        reporter.progress(done, strips, "strips", "Drawing polygons")
         placed = shapely.transform(drawn, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
         batches.append((owners, shapely.normalize(placed)))
         if not simplify:
