@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,6 +20,7 @@ from satdifuser_qgis.engine.backbones.taps import tap
 from satdifuser_qgis.engine.features import Extractor, Recipe, position_noise
 from satdifuser_qgis.engine.inference.landcover_model import LandCoverModel
 from satdifuser_qgis.engine.inference.mapping import MapPlan, Strip, map_strips
+from satdifuser_qgis.engine.inference.pipeline import behind
 from satdifuser_qgis.engine.inference.products import ProductMaker
 from satdifuser_qgis.engine.inference.tiles import read_tile
 from satdifuser_qgis.engine.model_file import read_header
@@ -114,10 +115,8 @@ def mapping(sample: Sample) -> Callable[[], None]:
         def write(strip: Strip) -> None:
             writer.write(strip.window.row, make(strip, plan.grid)["classes"], strip.window.col)
 
-        with writer, ThreadPoolExecutor(1) as thread:
-            # written beside the network, as the engine's task does
-            for done in [thread.submit(write, s) for s in map_strips(plan, sample.model, raster, Silent())]:
-                done.result()
+        with writer, closing(map_strips(plan, sample.model, raster, Silent())) as strips:
+            behind(strips, write)
 
     return run
 
@@ -145,7 +144,7 @@ def preloaded(sample: Sample) -> list[tuple[Tensor, Tensor]]:
     for row in grid.rows:
         for first in range(0, len(grid.columns), plan.batch):
             columns = grid.columns[first : first + plan.batch]
-            read = [read_tile(sample.raster, plan.bands, plan.scaling, row, column, grid)[0] for column in columns]
+            read = [read_tile(sample.raster, plan.bands, plan.scaling, row, column, grid.side)[0] for column in columns]
             noise = [position_noise(shape, seed, row, column, time) for column, time in product(columns, TIMES)]
             found.append((torch.stack(read).to(device), torch.stack(noise).to(device)))
     return found

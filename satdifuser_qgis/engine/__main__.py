@@ -49,7 +49,8 @@ class ConsoleReporter:
             return
         self._next_line, self._last_message = now + PROGRESS_EVERY_S, message
         share = f"{100 * done / total:3.0f} %" if total > 0 else "    "
-        self._line(f"{share} {message} ({done:g} of {total:g} {unit})")
+        count = f" ({done:g} of {total:g} {unit})" if unit else ""
+        self._line(f"{share} {message}{count}")
 
     def metric(self, name: str, value: float) -> None:
         """A line, where details were asked for."""

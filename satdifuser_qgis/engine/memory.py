@@ -6,8 +6,9 @@ import ctypes
 import sys
 from contextlib import suppress
 
-# What is kept at most, and from which size on an array is a piece of memory of its own, in bytes: glibc allows no more.
-KEPT, OWN = 2**30, 32 * 2**20
+# What may lie free at the heap's end, and from which size on an array is a piece of memory of its own, in bytes; of the
+# latter glibc allows no more.
+FREE_END, OWN = 2**30, 32 * 2**20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -22,4 +23,4 @@ def keep_freed_memory() -> None:
         with suppress(OSError, AttributeError):  # another C library
             library = ctypes.CDLL(None)
             library.mallopt(_M_MMAP_THRESHOLD, OWN)
-            library.mallopt(_M_TRIM_THRESHOLD, KEPT)
+            library.mallopt(_M_TRIM_THRESHOLD, FREE_END)

@@ -13,7 +13,7 @@ class Reporter(Protocol):
         """A sentence for the user; level is info, warning or debug."""
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
-        """How far the task is; also asks `check`."""
+        """How far the task is, in a unit or, where that is empty, as a share alone; also asks `check`."""
 
     def metric(self, name: str, value: float) -> None:
         """A figure worth plotting, such as a loss."""
@@ -76,7 +76,8 @@ class Part:
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         """As `Reporter.progress`, on the scale of the whole."""
         at = min(self._start + self._seconds * done / total, self._whole.seconds)
-        self._whole.reporter.progress(at, self._whole.seconds, "s", message)
+        # seconds that were expected are no unit of what is done
+        self._whole.reporter.progress(at, self._whole.seconds, "", message)
 
 
 def in_words(seconds: float) -> str:

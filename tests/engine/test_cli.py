@@ -94,5 +94,7 @@ def test_console_tells_progress_at_times_and_details_on_demand():
         for done in range(100):
             reporter.progress(done, 100, "tiles", "Mapping")
         reporter.progress(1, 0, "tiles", "Counting")
-    assert quiet.getvalue() == "warning: careful\n  0 % Mapping (0 of 100 tiles)\n     Counting (1 of 0 tiles)\n"
+        reporter.progress(3, 4, "", "Drawing")
+    lines = ["warning: careful", "  0 % Mapping (0 of 100 tiles)", "     Counting (1 of 0 tiles)", " 75 % Drawing"]
+    assert quiet.getvalue().splitlines() == lines
     assert "a detail\nloss = 0.5" in loud.getvalue()

@@ -51,7 +51,7 @@ class Meddling(Silent):
         self.meddle: Callable[[], object] | None = meddle
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
-        if unit == "tiles" and self.meddle:
+        if message == "Mapping" and self.meddle:
             meddle, self.meddle = self.meddle, None
             meddle()
 
@@ -176,7 +176,9 @@ def test_an_input_that_is_deleted_meanwhile_is_still_read(world, tmp_path):
     """Where the system keeps open files. Windows does not let them be deleted."""
     (tmp_path / "image.tif").write_bytes(Path(world.input).read_bytes())
     request = dataclasses.replace(request_in(world, tmp_path / "maps"), input=str(tmp_path / "image.tif"))
-    execute(request, Meddling((tmp_path / "image.tif").unlink), Outputs("test"))
+    meddling = Meddling((tmp_path / "image.tif").unlink)
+    execute(request, meddling, Outputs("test"))
+    assert meddling.meddle is None
     execute(request_in(world, tmp_path / "again"), Silent(), Outputs("test"))
     assert (tmp_path / "maps" / "entropy.tif").is_file()
 

@@ -30,6 +30,7 @@ from satdifuser_qgis.engine.raster.write import BandWriter
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.result import Result
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
+from satdifuser_qgis.engine.vector import patches
 from satdifuser_qgis.engine.vector.label_raster import open_label_raster
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.folders import plugin_version
@@ -180,14 +181,16 @@ def test_the_network_works_in_the_first_thread_and_files_are_written_beside_it(r
     assert threading.main_thread() not in threads["files"]
 
 
-def test_the_bar_goes_once_from_end_to_end_with_polygons_too(request_, tmp_path):
+def test_the_bar_goes_once_to_its_end_with_polygons_too(request_, tmp_path, monkeypatch):
+    monkeypatch.setattr(patches, "STRIP_PX", 300 * 20)
     notes = Notes()
     with Outputs("test") as outputs:
         segment.run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), batch=1), notes, outputs)
     shares = [share for share, _ in notes.bar]
     assert shares == sorted(shares)
-    first_drawn = [message for _, message in notes.bar].index("Drawing polygons")
-    assert 0 < shares[0] < shares[first_drawn - 1] == shares[first_drawn] < 1
+    assert shares[-1] == 1
+    drawing = [share for share, message in notes.bar if message == "Drawing polygons"]
+    assert len(set(drawing)) == 9, "170 rows in strips of 20"
 
 
 def test_an_extent_is_a_cut_of_the_whole(request_):

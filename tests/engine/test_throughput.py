@@ -70,7 +70,7 @@ def test_the_limit_computes_what_ours_computes(sample):
     grid = sample.plan.grid
     tiles, noise = throughput_arms.preloaded(sample)[1]
     positions = [(grid.rows[1], column) for column in grid.columns]
-    ours = sample.model.logits(tiles, sample.raster, positions, grid.side)
+    ours = sample.model.logits(tiles, sample.raster, positions)
     torch.testing.assert_close(throughput_arms.bare_logits(sample.model, tiles, noise), ours)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -113,6 +114,14 @@ def task_returning(monkeypatch, result) -> None:
     monkeypatch.setattr(worker.importlib, "import_module", lambda name: module)
 
 
+def test_a_task_runs_in_a_process_that_keeps_memory(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr(worker, "keep_freed_memory", lambda: called.append("kept"))
+    task_returning(monkeypatch, Result({}))
+    worker.execute(types.SimpleNamespace(TASK="any", threads=1, target=tmp_path / "map.tif"), Silent(), Outputs("run"))
+    assert called == ["kept"]
+
+
 def test_outputs_get_their_names_after_the_task(monkeypatch, tmp_path):
     task_returning(monkeypatch, Result({"OUTPUT": "map.tif"}))
     request = types.SimpleNamespace(TASK="any", threads=1, target=tmp_path / "map.tif")
@@ -153,7 +162,7 @@ def test_threads_are_those_of_the_request_or_the_cores():
         torch.set_num_threads(before)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc gives back memory that early")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told what to keep")
 def test_pages_of_freed_arrays_are_not_asked_for_anew():
     code = """
 import resource

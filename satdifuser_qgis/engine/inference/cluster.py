@@ -39,7 +39,7 @@ from ..threads import set_threads
 from .device import choose_device, device_title
 from .landcover_model import LandCoverModel
 from .mapping import MapPlan, strip_windows
-from .products import Made, ProductMaker, Products, map_products
+from .products import MakeArrays, ProductMaker, Products, map_products
 
 CONNECT_S = 10.0
 # How long to wait for a worker where there is none: a nanny starts a dead one again within seconds.
@@ -117,7 +117,7 @@ class Cluster:
         make: ProductMaker,
         reporter: Reporter,
         is_finished: Callable[[Window], bool],
-    ) -> Generator[tuple[Window, Made], None, None]:
+    ) -> Generator[tuple[Window, MakeArrays], None, None]:
         """As `products.map_products`, in the same order. Memory holds one part, the workers' two each.
 
         Raises EngineError: what a worker could not do, and crashed where the cluster is lost.
@@ -140,6 +140,7 @@ class Cluster:
                 known.add(done.processor)
                 reporter.log(_other_processor(done, _processor(device)), "warning")
             for window, products in done.products:
+                # the worker has made them
                 yield window, partial(dict, products)
 
     def _in_order(self, job: Job, parts: list[MapPlan], reporter: Reporter) -> Iterator[Done]:
@@ -347,7 +348,7 @@ def _map_part(plain: dict[str, Any], worker: str) -> Done:
         if raster.fingerprint() != job.fingerprint:
             raise EngineError("bad_input", f"{job.raster} is another raster there.")
         mapped = map_products(model, job.plan, raster, make, Silent())
-        products = [(window, made()) for window, made in mapped]
+        products = [(window, make_arrays()) for window, make_arrays in mapped]
     return Done(products, worker, _processor(model.device))
 
 

@@ -49,13 +49,14 @@ class LandCoverModel:
         return cls(header, extractor, decoder, device)
 
     @torch.inference_mode()
-    def logits(self, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]], side: int) -> Tensor:
+    def logits(self, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]]) -> Tensor:
         """(B, classes, side, side) on the CPU.
 
-        tiles: (B, 3, tile_px, tile_px), scaled to about -1..1. positions: row and column of each tile in the
-        raster, which decide its noise. side: size of a tile in pixels of the raster.
+        tiles: (B, 3, side, side) in pixels of the raster, scaled to about -1..1; the network sees them in its own.
+        positions: row and column of each tile in the raster, which decide its noise.
         """
-        tiles = tiles.to(self.device)
+        side = tiles.shape[-1]
+        tiles = resize(tiles.to(self.device), self.header.tile_px)
         # A model of single pixels alone needs no features: its maps take a fraction of the time.
         pyramid = extract(self.extractor, tiles, raster, positions, side) if self.decoder.uses_features else []
         spectral = tiles if self.header.spectral else None

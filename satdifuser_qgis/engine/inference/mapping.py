@@ -16,8 +16,8 @@ from ..raster.grid import Window
 from ..raster.normalise import Scaling
 from ..raster.read import Raster
 from ..reporter import Reporter
-from .ahead import ahead
 from .landcover_model import LandCoverModel
+from .pipeline import ahead
 from .tiles import TileGrid, blend_weights, read_tile
 
 # Memory must not grow with the raster's width: a block has so many columns, or so many tiles where these are wider,
@@ -72,7 +72,10 @@ class Strip:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Tiles of one row of tiles as they were read: the network's inputs (3, n, n), valid pixels a tile."""
+    """Tiles of one row of tiles as they were read, (3, side, side), and valid pixels a tile.
+
+    They are put together and resized where the network works: the thread that reads must not compute by torch.
+    """
 
     row: int
     columns: tuple[int, ...]
@@ -136,7 +139,7 @@ def _read(plan: MapPlan, grid: TileGrid, rows: list[int], raster: Raster) -> Gen
     for row in rows:
         source = raster.across(plan.bands, Window(row, left, grid.side, right - left), grid.side)
         for columns in _chunks(grid.columns, plan.batch):
-            read = [read_tile(source, plan.bands, plan.scaling, row, column, grid) for column in columns]
+            read = [read_tile(source, plan.bands, plan.scaling, row, column, grid.side) for column in columns]
             yield _Batch(row, columns, [tile for tile, _ in read], [valid for _, valid in read])
 
 
@@ -148,7 +151,7 @@ def _logits(plan: MapPlan, model: LandCoverModel, raster: Raster, batch: _Batch)
     if seen:
         positions = [(batch.row, batch.columns[i]) for i in seen]
         tiles = torch.stack([batch.tiles[i] for i in seen])
-        logits[seen] = model.logits(tiles, raster, positions, side).numpy()
+        logits[seen] = model.logits(tiles, raster, positions).numpy()
     return logits
 
 

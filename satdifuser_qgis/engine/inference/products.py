@@ -21,8 +21,8 @@ from .tiles import TileGrid
 # In the rasters of shares, entropy and confidence.
 NO_SHARE = -1.0
 Products = dict[str, NDArray[Any]]
-# Makes the arrays of a strip: called where they are written, beside the network.
-Made = Callable[[], Products]
+# Makes the arrays of a strip, where they are written: beside the network.
+MakeArrays = Callable[[], Products]
 
 
 class ProductMaker:
@@ -72,7 +72,7 @@ def map_products(
     make: ProductMaker,
     reporter: Reporter,
     is_finished: Callable[[Window], bool] = lambda window: False,
-) -> Generator[tuple[Window, Made], None, None]:
+) -> Generator[tuple[Window, MakeArrays], None, None]:
     """The strips of `map_strips`, each with what makes its arrays."""
     for strip in map_strips(plan, model, raster, reporter, is_finished):
         yield strip.window, partial(make, strip, plan.grid)

@@ -31,9 +31,9 @@ def expected_seconds(plan: MapPlan, model: LandCoverModel, raster: Raster, targe
     for _ in range(0 if held.empty else 2):
         row, column = grid.rows[0], grid.columns[0]
         started = time.perf_counter()
-        tile, _ = read_tile(raster, plan.bands, plan.scaling, row, column, grid)
+        tile, _ = read_tile(raster, plan.bands, plan.scaling, row, column, grid.side)
         read = time.perf_counter()
-        model.logits(tile[None], raster, [(row, column)], grid.side)
+        model.logits(tile[None], raster, [(row, column)])
         tile_s = max(read - started, time.perf_counter() - read)
     pixels = plan.window.height * plan.window.width
     return tile_s * len(grid.rows) * len(grid.columns) + pixels * targets / WRITTEN

@@ -89,18 +89,17 @@ def tile_grid(height: int, width: int, side: int, tile_px: int, overlap_percent:
 
 
 def read_tile(
-    raster: Raster | Held, bands: tuple[int, ...], scaling: Scaling, row: int, column: int, grid: TileGrid
+    raster: Raster | Held, bands: tuple[int, ...], scaling: Scaling, row: int, column: int, side: int
 ) -> tuple[Tensor, NDArray[np.bool_]]:
-    """One tile as the network wants it, (3, tile_px, tile_px) float32, and its valid pixels, (side, side).
+    """One tile in pixels of the raster, scaled: (3, side, side) float32, and its valid pixels, (side, side).
 
     Invalid pixels get the mean of the tile's valid ones: a hard edge there would colour its surroundings.
     """
-    values, valid = raster.read(bands, Window(row, column, grid.side, grid.side))
+    values, valid = raster.read(bands, Window(row, column, side, side))
     scaled = scale(values, valid, scaling)
     if valid.any() and not valid.all():
         scaled[:, ~valid] = scaled[:, valid].mean(axis=1, keepdims=True)
-    tile = torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))
-    return resize(tile[None], grid.tile_px)[0], valid
+    return torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32)), valid
 
 
 def resize(images: Tensor, side: int) -> Tensor:

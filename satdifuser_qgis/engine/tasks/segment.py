@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,8 @@ from ..inference.device import choose_device, device_title
 from ..inference.finished import FORM, Finished
 from ..inference.landcover_model import LandCoverModel
 from ..inference.mapping import MapPlan
-from ..inference.products import NO_SHARE, Made, ProductMaker, Products, map_products
+from ..inference.pipeline import behind
+from ..inference.products import NO_SHARE, MakeArrays, ProductMaker, Products, map_products
 from ..inference.room import check_room, expected_seconds
 from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
@@ -47,7 +47,7 @@ BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
 # Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
     [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
-    Generator[tuple[Window, Made], None, None],
+    Generator[tuple[Window, MakeArrays], None, None],
 ]
 
 
@@ -64,11 +64,13 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, device, reporter)
         pixel_bytes = _pixel_bytes(request, model.header)
-        mapping_s = expected_seconds(plan, model, raster, len(pixel_bytes))
-        drawing_s = DRAWING_S * plan.window.height * plan.window.width if request.polygons else 0.0
-        whole = Whole(reporter, mapping_s + drawing_s)
-        # How long a cluster takes is not known here.
-        duration = "" if cluster else in_words(whole.seconds)
+        # How long a cluster takes is not known here: it has a bar for the map, and one for the polygons.
+        duration, mapping, drawing = "", reporter, reporter
+        if not cluster:
+            mapping_s = expected_seconds(plan, model, raster, len(pixel_bytes))
+            drawing_s = DRAWING_S * plan.window.height * plan.window.width if request.polygons else 0.0
+            whole = Whole(reporter, mapping_s + drawing_s)
+            duration, mapping, drawing = in_words(whole.seconds), whole.part(mapping_s), whole.part(drawing_s)
         where = f"by the cluster at {scheduler}" if cluster else f"{duration} on {device_title(device)}"
         _tell(plan, model.header, raster, where, reporter)
         check_room(pixel_bytes, plan, raster, duration)
@@ -77,7 +79,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
             here = partial(map_products, model)
             compute = partial(cluster.map_products, model_file, device) if cluster else here
-            seams = _map(compute, plan, raster, writers, finished, whole.part(mapping_s))
+            seams = _map(compute, plan, raster, writers, finished, mapping)
             if not writers.any_valid:
                 raise _nothing_to_map(raster)
             if seams is not None:
@@ -86,7 +88,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         if request.polygons:
             reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
-                _write_polygons(request, model.header, outputs, tags, whole.part(drawing_s))
+                _write_polygons(request, model.header, outputs, tags, drawing)
     # A target that cannot be replaced must not cost what was computed.
     outputs.after_commit(finished.clear)
     seconds = time.monotonic() - started
@@ -125,26 +127,17 @@ def _map(
         reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
     keeps = finished.keeps
 
-    def take(window: Window, made: Made) -> None:
+    def take(strip: tuple[Window, MakeArrays]) -> None:
         nonlocal keeps
-        products = made()
+        window, make_arrays = strip
+        products = make_arrays()
         write(window, products)
         if finished.add(window, products) != keeps:
             keeps = False
             reporter.log("There is no room to keep more finished parts; a repeat would go on from those that are kept.")
 
-    # One strip is made and written while the next one is computed.
-    with (
-        ThreadPoolExecutor(1) as thread,
-        contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as computed,
-    ):
-        taken: Future[None] | None = None
-        for window, made in computed:
-            if taken is not None:
-                taken.result()
-            taken = thread.submit(take, window, made)
-        if taken is not None:
-            taken.result()
+    with contextlib.closing(compute(plan, raster, writers.make, reporter, finished.has)) as strips:
+        behind(strips, take)
     ratio = seams.statistic
     if ratio is not None:
         reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..features import Extractor
 from ..inference.landcover_model import extract
-from ..inference.tiles import TileGrid, read_tile, tile_grid
+from ..inference.tiles import TileGrid, read_tile, resize, tile_grid
 from ..raster.grid import Window
 from ..raster.normalise import Scaling
 from ..raster.read import Raster
@@ -172,7 +172,8 @@ def _grid(image: LabelledImage, tile_px: int) -> TileGrid:
 
 
 def _read(image: LabelledImage, scaling: Scaling, tile: LabelledTile, tile_px: int) -> Tensor:
-    return read_tile(image.raster, image.bands, scaling, tile.row, tile.column, _grid(image, tile_px))[0]
+    pixels, _ = read_tile(image.raster, image.bands, scaling, tile.row, tile.column, image.side)
+    return resize(pixels[None], tile_px)[0]
 
 
 def _on_data(image: LabelledImage, window: Window, labels: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -227,7 +227,7 @@ def _outlines(
     """Batches of patches, and their polygons in map units."""
     batches = []
     strips = len(list(strips_of(*patches.numbers.shape)))
-    for done, (owners, drawn) in enumerate(draw_by_strips(patches.numbers)):
+    for done, (owners, drawn) in enumerate(draw_by_strips(patches.numbers), start=1):
         reporter.progress(done, strips, "strips", "Drawing polygons")
         placed = shapely.transform(drawn, lambda xy: np.column_stack(transform @ (xy[:, 0], xy[:, 1])))
         batches.append((owners, shapely.normalize(placed)))

@@ -1,9 +1,13 @@
-"""Reading, computing and writing at the same time: an iterator that runs ahead of its reader in a thread."""
+"""Reading, computing and writing at the same time: what is read ahead, and what is written behind, each in a thread.
+
+Neither may compute by torch, see docs/decisions/0016.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from queue import Empty, Full, Queue
 from typing import TypeVar
@@ -54,6 +58,21 @@ def ahead(items: Generator[Item, None, None], depth: int = 1) -> Generator[Item,
     finally:
         left.set()
         thread.join()
+
+
+def behind(items: Iterable[Item], take: Callable[[Item], None]) -> None:
+    """Does ``take`` with each item in a thread of its own, in order, while the next item is made here.
+
+    What ``take`` raises is raised here before another item is taken; what the items raise, once the thread has ended.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        taken: Future[None] | None = None
+        for item in items:
+            if taken is not None:
+                taken.result()
+            taken = thread.submit(take, item)
+        if taken is not None:
+            taken.result()
 
 
 def _next(
