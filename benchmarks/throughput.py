@@ -153,11 +153,9 @@ def conditions(arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from benchmarks.throughput_inputs import TIMES
-    from satdifuser_qgis.engine.tasks.segment import automatic_batch
 
     chosen = {"sizes": arguments.sizes, "device": arguments.device, "threads": torch.get_num_threads()}
-    batch = automatic_batch(torch.device(arguments.device))
-    chosen |= {"times": TIMES, "batch": batch, "rows_of_tiles": arguments.rows, "repeats": REPEATS}
+    chosen |= {"times": TIMES, "rows_of_tiles": arguments.rows, "repeats": REPEATS}
     overlaps = {"overlap_percent": SegmentRequest.overlap, "memory_overlap_percent": MEMORY_OVERLAP}
     machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
     return {**chosen, **overlaps, **machine, **{name: metadata.version(name) for name in LIBRARIES}}

@@ -204,6 +204,7 @@ def speed_rows(sample: Sample, rounds: Sequence[dict[str, float]]) -> list[dict[
             "arm": name,
             "title": title,
             "tiles": sample.plan.tiles,
+            "batch": sample.plan.batch,
             "megapixels": sample.megapixels,
             "seconds": [taken[name] for taken in rounds],
             "megapixels_per_second": sample.megapixels / median(taken[name] for taken in rounds),

@@ -152,6 +152,11 @@ def test_the_batch_size_changes_nothing(request_, batch):
     assert_same(expected, mapped(dataclasses.replace(request_, batch=batch)))
 
 
+@pytest.mark.parametrize(("side", "batch"), [(128, 4), (512, 4), (1024, 2), (2048, 1), (4096, 1)])
+def test_tiles_of_many_pixels_share_a_call_with_fewer(side, batch):
+    assert segment.automatic_batch(torch.device("cpu"), side) == batch
+
+
 def test_the_number_of_threads_changes_nothing(request_):
     expected = mapped(request_)
     torch.set_num_threads(2)

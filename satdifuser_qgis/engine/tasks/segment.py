@@ -44,6 +44,8 @@ from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
 # What many tiles hold no longer fits the caches of a CPU: with the embedded backbone eight at a time were no faster
 # than four, and twelve a quarter slower.
 BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
+# Of tiles as they are read, four batches are held: of images much finer than the model, these must be small ones.
+BATCH_PX = 2**21
 # Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
     [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
@@ -177,9 +179,9 @@ def _pixel_bytes(request: SegmentRequest, header: ModelHeader) -> dict[str, int]
     return {getattr(request, name): size for name, size in sizes.items() if getattr(request, name)}
 
 
-def automatic_batch(device: torch.device) -> int:
-    """How many tiles share a call where none are asked for."""
-    return BATCH_ON_CPU if device.type == "cpu" else BATCH_ELSEWHERE
+def automatic_batch(device: torch.device, side: int) -> int:
+    """How many tiles of ``side`` px of the raster share a call where none are asked for."""
+    return max(1, min(BATCH_ON_CPU if device.type == "cpu" else BATCH_ELSEWHERE, BATCH_PX // side**2))
 
 
 def make_plan(
@@ -206,7 +208,7 @@ def make_plan(
     grid = tile_grid(raster.grid.height, raster.grid.width, side, header.tile_px, request.overlap)
     with reporter.phase("Measuring the values of the image"):
         scaling = scaling_for(header, raster, bands)
-    return MapPlan(window, grid.touching(window), bands, scaling, request.batch or automatic_batch(device))
+    return MapPlan(window, grid.touching(window), bands, scaling, request.batch or automatic_batch(device, side))
 
 
 def _unknown_size(name: str, gsd_m: float | None, trained_m: float) -> str:
