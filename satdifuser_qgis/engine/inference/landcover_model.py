@@ -56,7 +56,7 @@ class LandCoverModel:
         positions: row and column of each tile in the raster, which decide its noise.
         """
         side = tiles.shape[-1]
-        tiles = resize(tiles.to(self.device), self.header.tile_px)
+        tiles = resize(tiles, self.header.tile_px).to(self.device)
         # A model of single pixels alone needs no features: its maps take a fraction of the time.
         pyramid = extract(self.extractor, tiles, raster, positions, side) if self.decoder.uses_features else []
         spectral = tiles if self.header.spectral else None
