@@ -54,6 +54,18 @@ def test_texts_get_codes_from_one_in_order_and_keep_their_names(tmp_path):
     assert labels.class_table.made_codes
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["100", "10", "30", "10 "], [(10, "10"), (30, "30"), (100, "100")]),
+        (["01", "1"], [(1, "01"), (2, "1")]),
+        (["1", "-2"], [(1, "-2"), (2, "1")]),
+    ],
+)
+def test_texts_that_are_all_codes_are_read_as_these_unless_two_are_one(tmp_path, texts, expected):
+    assert coded(labels_of(tmp_path, texts)) == expected
+
+
 @pytest.mark.parametrize(("values", "names"), [([-3, 0, 255], ["-3", "0", "255"]), ([1, 70000], ["1", "70000"])])
 def test_negative_and_large_codes_are_counted_anew(tmp_path, values, names):
     assert coded(labels_of(tmp_path, values)) == list(enumerate(names, start=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ LARGEST_CODE = 65535
 MOST_CLASSES = 255
 # In arrays of class indices: nothing is known of this pixel.
 UNLABELLED = -1
+# A text that is a code, up to `LARGEST_CODE`.
+_CODE = re.compile(r"[0-9]{1,5}")
 Indices = NDArray[np.int16]
 
 
@@ -91,9 +94,14 @@ def text_table(
 ) -> tuple[ClassTable, dict[str, int]]:
     """Table of text labels, and the class index of each; ``texts`` are different ones, as by `text_key`.
 
-    Codes are counted from 1 in legend order: the style's, then alphabetical.
+    Codes are counted from 1 in legend order: the style's, then alphabetical. Texts that are all codes, such as "10" and
+    "20", are read as these.
     """
     check_count(source, len(texts))
+    numbers = {text: int(text) for text in texts if _CODE.fullmatch(text)}
+    if len(set(numbers.values())) == len(texts):
+        table, indices = number_table(source, list(numbers.values()), styles)
+        return table, {text: indices[number] for text, number in numbers.items()}
     styled = {text_key(style.value): style for style in reversed(styles)}
     ordered = [text_key(style.value) for style in styles if text_key(style.value) in texts]
     ordered = list(dict.fromkeys([*ordered, *sorted(texts, key=lambda text: (text.casefold(), text))]))
