@@ -16,8 +16,8 @@ def keep_freed_memory() -> None:
     """Keeps what is freed for the arrays to come, in a process of our own.
 
     The maps of a network are made and dropped many times a second. On Linux, glibc gives back what lies free at the end
-    of the heap, and the system fills every page with zeros when it is asked for anew: a quarter of a map's time. Other
-    systems' libraries are left as they are.
+    of the heap, and the system fills every page with zeros when it is asked for anew: about a tenth of a map's time.
+    Other systems' libraries are left as they are.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library

@@ -18,7 +18,7 @@ LARGEST_CODE = 65535
 MOST_CLASSES = 255
 # In arrays of class indices: nothing is known of this pixel.
 UNLABELLED = -1
-# A text that is a code, up to `LARGEST_CODE`.
+# A text that may be a code, with no more digits than `LARGEST_CODE`.
 _CODE = re.compile(r"[0-9]{1,5}")
 Indices = NDArray[np.int16]
 
