@@ -22,7 +22,7 @@ from ..training.pretraining.card import Facts
 from ..training.pretraining.denoising import Denoising
 from ..training.pretraining.export import Identity, export
 from ..training.pretraining.loop import Settings, Sitting, new_state
-from ..training.pretraining.network import UNSHUFFLE, Pretrainer, build_scheduler, build_unet
+from ..training.pretraining.network import UNSHUFFLE, Pretrainer, build_scheduler, build_unet, read_streams
 from ..training.pretraining.one_pass import Distillation, OnePass
 from ..training.pretraining.probe import Trial, pixel_statistics, probe, read_trial, score, score_clean
 from ..training.pretraining.samples import sample_grid
@@ -82,13 +82,9 @@ def _train(
             return
         network = build_unet(bank.side, request.widths).to(accelerator.device)
         network.load_state_dict(average.unet.state_dict())
-        scores = score(network, trial, _middle(request), reporter, parts=False)
-        for name, figure in scores.linear.items():
-            reporter.metric(f"probe macro F1, {name}, linear", figure)
-            reporter.metric(f"probe macro F1, {name}, SVM", scores.svm[name])
-            reporter.log(
-                f"{state.progress.views} views: probe macro F1 {figure:.3f} linear, {scores.svm[name]:.3f} SVM."
-            )
+        probes = score(network, trial, min(request.times), reporter).probes
+        _tell(probes, reporter)
+        reporter.log(f"{state.progress.views} views: probe macro F1 {probes[0]:.3f} linear, {probes[1]:.3f} SVM.")
 
     Sitting(settings, Denoising(settings, bank, accelerator.device), state, Path(request.run), accelerator, look).run(
         reporter
@@ -112,11 +108,11 @@ def _distil(
     )
     student = build_unet(bank.side, request.widths)
     student.load_state_dict(teacher.state_dict())
-    state = new_state(CLEAN, OnePass(student, len(request.times)), settings, accelerator.device)
+    state = new_state(CLEAN, OnePass(student, len(request.distil_times)), settings, accelerator.device)
     if read_clean(Path(request.run), progress.step) is not None:
         _take_up(state, request, reporter)
     state.progress.settings["teacher_step"] = progress.step
-    objective = Distillation(settings, bank, teacher, sorted(request.times), accelerator.device)
+    objective = Distillation(settings, bank, teacher, sorted(request.distil_times), accelerator.device)
     Sitting(settings, objective, state, Path(request.run), accelerator).run(reporter)
 
 
@@ -146,13 +142,17 @@ def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: 
         gmac=_gmac(trained, bank.side),
         widths=request.widths,
         unshuffle=UNSHUFFLE,
-        times=tuple(sorted(request.times)),
+        streams=read_streams(trained),
+        time=min(request.times),
+        distil_times=tuple(sorted(request.distil_times)),
         distillation=None if second is None else second[1],
     )
     if trial is not None:
         _score(request, facts, trained.eval(), untrained.eval(), clean, trial, reporter, outputs)
     sample_grid(trained.eval(), build_scheduler(), bank.side, outputs.part(folder / SAMPLES), reporter)
-    identity = Identity(target.name, str(progress.step), _sizes(bank, request.crop_px), facts.times)
+    identity = Identity(
+        target.name, str(progress.step), _sizes(bank, request.crop_px), tuple(sorted(request.times)), facts.streams
+    )
     export(trained, clean, build_scheduler(), identity, facts, target, outputs.part)
     reporter.log(f"{target} holds the backbone after {progress.views} views.")
 
@@ -170,7 +170,7 @@ def _score(
     """Fills in the scores, and adds them to the table of what was tried."""
     facts.unseen = len(trial.unseen.classes)
     facts.trained = score(trained, trial, facts.time, reporter)
-    facts.untrained = score(untrained, trial, facts.time, reporter, parts=False)
+    facts.untrained = score(untrained, trial, facts.time, reporter)
     if trial.fitting is None:
         return
     facts.labels = len(trial.fitting.classes)
@@ -178,15 +178,14 @@ def _score(
     facts.pixels = probe(pixels[0], trial.fitting.classes, pixels[1], trial.unseen.classes)
     if clean is not None:
         facts.clean = score_clean(clean.eval(), trial, reporter)
-    for name, figure in facts.trained.linear.items():
-        reporter.metric(f"probe macro F1, {name}, linear", figure)
-        reporter.metric(f"probe macro F1, {name}, SVM", facts.trained.svm[name])
+    _tell(facts.trained.probes, reporter)
     facts.tried = add_tried(request.tried, _row(request, facts), outputs.part)
 
 
 def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
     """This training in the table of what was tried."""
-    settings, everything = facts.progress.settings, "all streams"
+    settings = facts.progress.settings
+    clean = facts.clean.probes if facts.clean else (None, None)
     return {
         "run": Path(request.run).name,
         "step": facts.progress.step,
@@ -198,11 +197,17 @@ def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
         "contrast": settings.get("contrast", 0.0),
         "alignment": settings.get("alignment", 0.0),
         "finish": settings.get("finish", 0.0),
-        "linear": facts.trained.linear[everything],
-        "SVM": facts.trained.svm[everything],
-        "clean linear": facts.clean.linear.get(everything),
-        "clean SVM": facts.clean.svm.get(everything),
+        "time": facts.time,
+        "linear": facts.trained.probes[0],
+        "SVM": facts.trained.probes[1],
+        "clean linear": clean[0],
+        "clean SVM": clean[1],
     }
+
+
+def _tell(probes: tuple[float, float], reporter: Reporter) -> None:
+    for name, figure in zip(("linear", "SVM"), probes):
+        reporter.metric(f"probe macro F1, {name}", figure)
 
 
 def _settings(request: PretrainRequest, device: torch.device) -> Settings:
@@ -233,10 +238,6 @@ def _untrained(tile_px: int, request: PretrainRequest) -> Any:
     """The same network with the random weights that training began with."""
     torch.manual_seed(request.seed)
     return build_unet(tile_px, request.widths)
-
-
-def _middle(request: PretrainRequest) -> int:
-    return sorted(request.times)[len(request.times) // 2]
 
 
 def _sizes(bank: Bank, crop_px: int) -> tuple[float, float]:

@@ -63,10 +63,10 @@ Mean squared error of v by model time; "left out" are tiles of the left-out list
 
 PROBE = """
 Probes, cheap and only for comparing trainings: logistic regression and RBF-SVM on mean, deviation and maximum of the
-second convolutions of middle and decoder at time {time}, one seed, {labels:,} labelled tiles, scored on {unseen:,}
-left-out tiles, macro F1 linear / SVM. The same on twelve statistics of the pixels: {pixels[0]:.3f} / {pixels[1]:.3f}.
+maps of {streams} at time {time}, one seed, {labels:,} labelled tiles, scored on {unseen:,}
+left-out tiles, macro F1:
 
-| read | trained | same network, random weights |
+| read | linear | SVM |
 |---|---|---|
 {probe}
 """
@@ -99,7 +99,8 @@ untested unless the benchmark says so. Samples drawn from it are no evidence of 
 @dataclass
 class Facts:
     """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training,
-    ``clean`` those of the one clean pass; ``pixels`` is what the probe makes of statistics of the pixels.
+    ``clean`` those of the one clean pass; ``pixels`` is what the probes make of twelve statistics of the pixels.
+    ``streams`` and ``time`` are what probes read; ``distil_times`` what the clean pass was made from.
     """
 
     progress: Progress
@@ -109,22 +110,19 @@ class Facts:
     gmac: float
     widths: tuple[int, ...]
     unshuffle: int
-    times: tuple[int, ...]
+    streams: tuple[str, ...]
+    time: int
+    distil_times: tuple[int, ...]
     distillation: Progress | None = None
     labels: int = 0
     unseen: int = 0
     trained: Scores = field(default_factory=Scores)
     untrained: Scores = field(default_factory=Scores)
-    clean: Scores = field(default_factory=Scores)
+    clean: Scores | None = None
     pixels: tuple[float, float] = (0.0, 0.0)
     tried: list[Row] = field(default_factory=list)
     digest: str = ""
     bytes: int = 0
-
-    @property
-    def time(self) -> int:
-        """The time at which probes read: the middle one."""
-        return self.times[len(self.times) // 2]
 
 
 def model_card(name: str, revision: str, facts: Facts) -> str:
@@ -183,7 +181,10 @@ def _training(facts: Facts) -> str:
     if second is None:
         return text
     return text + DISTILLATION.format(
-        times=", ".join(map(str, facts.times)), steps=second.step, views=second.views, minutes=second.seconds / 60
+        times=", ".join(map(str, facts.distil_times)),
+        steps=second.step,
+        views=second.views,
+        minutes=second.seconds / 60,
     )
 
 
@@ -191,13 +192,20 @@ def _figures(facts: Facts) -> str:
     text = ""
     if facts.trained.losses:
         text += SCORES.format(losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses))
-    if facts.trained.linear:
-        rows = [
-            f"| {name} | {_cell(facts.trained, name)} | {_cell(facts.untrained, name)} |" for name in facts.trained.svm
-        ]
-        rows += [f"| one clean pass, {name} | {_cell(facts.clean, name)} | |" for name in facts.clean.svm]
+    if facts.labels:
+        rows = {"this network": facts.trained.probes}
+        if facts.clean is not None:
+            rows["its clean pass"] = facts.clean.probes
+        rows |= {
+            "same network, random weights": facts.untrained.probes,
+            "twelve statistics of the pixels": facts.pixels,
+        }
         text += PROBE.format(
-            time=facts.time, labels=facts.labels, unseen=facts.unseen, pixels=facts.pixels, probe="\n".join(rows)
+            streams=", ".join(facts.streams),
+            time=facts.time,
+            labels=facts.labels,
+            unseen=facts.unseen,
+            probe="\n".join(f"| {name} | {linear:.3f} | {svm:.3f} |" for name, (linear, svm) in rows.items()),
         )
     return text
 
@@ -206,7 +214,3 @@ def _loss_row(facts: Facts, bucket: str) -> str:
     in_training = facts.progress.losses.get(f"loss t {bucket}")
     shown = "" if in_training is None else f"{in_training:.4f}"
     return f"| {bucket} | {shown} | {facts.trained.losses[bucket]:.4f} | {facts.untrained.losses[bucket]:.4f} |"
-
-
-def _cell(scores: Scores, name: str) -> str:
-    return f"{scores.linear[name]:.3f} / {scores.svm[name]:.3f}" if name in scores.svm else ""

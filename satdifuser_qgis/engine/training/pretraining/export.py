@@ -28,7 +28,7 @@ class Identity:
     revision: str
     gsd_m: tuple[float, float]
     default_times: tuple[int, ...]
-    default_streams: tuple[str, ...] = ()
+    default_streams: tuple[str, ...]
 
 
 def export(
@@ -103,7 +103,7 @@ def _kept(target: Path) -> dict[str, Any]:
     if not card.exists():
         return {}
     there = json.loads(card.read_text(encoding="utf-8"))
-    return {key: there[key] for key in ("default_extraction", "default_streams") if key in there}
+    return {key: value for key, value in there.items() if key == "default_extraction"}
 
 
 def _save(network: Any, written: Path) -> Path:

@@ -41,8 +41,8 @@ class Settings:
     crop_px: int = 32
     finish: float = 0.2
     learning_rate: float = 1e-3
-    contrast: float = 0.2
-    alignment: float = 0.3
+    contrast: float = 1.0
+    alignment: float = 1.0
     unknown_gsd: float = 0.3
     seed: int = 0
     checkpoint_minutes: float = 3.0

@@ -26,6 +26,8 @@ LOW_TIMES = 100
 TEMPERATURE = 0.2
 # EuroSAT's tiles lie 0.65 km apart; beside each other or overlapping they show the same ground.
 NEIGHBOUR_KM = 1.5
+# Decoder blocks whose maps are worth reading, from the end.
+READ_BLOCKS = 2
 BUCKETS = (0, 25, 50, 100, 200, 300, 400, 600, 800, TRAIN_STEPS)
 
 
@@ -106,15 +108,23 @@ def size_numbers(gsd_m: Tensor, unknown: Tensor) -> Tensor:
     return torch.where(unknown, torch.zeros_like(gsd_m), gsd_m * 1000)
 
 
+def read_streams(unet: Any) -> tuple[str, ...]:
+    """Module paths of what land cover is read from: outputs of the residual blocks, after their additions, of the last
+    two decoder blocks, in the order of computation. docs/decisions/0017 has the measurements.
+    """
+    blocks = range(len(unet.up_blocks) - READ_BLOCKS, len(unet.up_blocks))
+    return tuple(
+        f"up_blocks.{block}.resnets.{i}" for block in blocks for i in range(len(unet.up_blocks[block].resnets))
+    )
+
+
 class StreamReader(nn.Module):
-    """The streams that segmentation reads: second convolutions of middle and decoder, in the order of computation."""
+    """Gives the maps of `read_streams`."""
 
     def __init__(self, unet: Any) -> None:
         super().__init__()
-        blocks = [unet.mid_block, *unet.up_blocks]
-        modules = [resnet.conv2 for block in blocks for resnet in block.resnets]
+        modules = [unet.get_submodule(name) for name in read_streams(unet)]
         self.channels = tuple(module.out_channels for module in modules)
-        self.blocks = tuple(number for number, block in enumerate(blocks) for _ in block.resnets)
         self._maps: list[Tensor] = []
         # in a list, so that the network is not counted among this module's own parameters
         self._unet = [unet]

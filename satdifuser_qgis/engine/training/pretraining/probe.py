@@ -6,6 +6,7 @@ side, one time): enough to see whether a training helps, not to compare with oth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,10 +47,9 @@ class Trial:
 
 @dataclass
 class Scores:
-    """Macro F1 of a linear probe and of an RBF-SVM by what they read, and the mean squared error of v by bucket."""
+    """Macro F1 of a linear probe and of an RBF-SVM, nan without labels; the mean squared error of v by bucket."""
 
-    linear: dict[str, float] = field(default_factory=dict)
-    svm: dict[str, float] = field(default_factory=dict)
+    probes: tuple[float, float] = (math.nan, math.nan)
     losses: dict[str, float] = field(default_factory=dict)
 
 
@@ -68,27 +68,16 @@ def read_trial(source: Source, labels: str) -> Trial | None:
     return Trial(read((read_ids(labels) & set(entries)) - secret) if labels else None, read(secret))
 
 
-def score(unet: Any, trial: Trial, time: int, reporter: Reporter, parts: bool = True) -> Scores:
-    """Losses on the unseen tiles, and probes of all streams at one time; with ``parts`` of deep and late ones too."""
+def score(unet: Any, trial: Trial, time: int, reporter: Reporter) -> Scores:
+    """Losses on the unseen tiles, and probes of the streams at one time."""
     noise = Noise(build_scheduler().alphas_cumprod, next(unet.parameters()).device)
     tiles = trial.unseen.tiles[:: max(1, len(trial.unseen.tiles) // LOSS_TILES)]
-    scores = Scores(losses=held_out_losses(unet, noise, tiles, reporter))
-    reader = StreamReader(unet)
-    try:
-        _add_probes(scores, reader, noise, trial, time, reporter, parts)
-    finally:
-        reader.close()
-    return scores
+    return Scores(_probes(unet, noise, trial, time, reporter), held_out_losses(unet, noise, tiles, reporter))
 
 
 def score_clean(unet: Any, trial: Trial, reporter: Reporter) -> Scores:
-    """Probes of all streams of the pass over clean tiles at time 0."""
-    scores, reader = Scores(), StreamReader(unet)
-    try:
-        _add_probes(scores, reader, None, trial, 0, reporter, parts=False)
-    finally:
-        reader.close()
-    return scores
+    """Probes of the streams of the pass over clean tiles at time 0."""
+    return Scores(_probes(unet, None, trial, 0, reporter))
 
 
 def probe(x: Values, classes: Sequence[str], y: Values, truth: Sequence[str]) -> tuple[float, float]:
@@ -135,41 +124,29 @@ def held_out_losses(unet: Any, noise: Noise, tiles: Tensor, reporter: Reporter, 
 
 
 @torch.no_grad()
-def pooled_features(
-    reader: StreamReader, noise: Noise | None, tiles: Tensor, time: int, device: torch.device, reporter: Reporter
-) -> list[Values]:
-    """Mean, deviation and maximum of every stream, (N, 3 C) each; of clean tiles where ``noise`` is None."""
+def pooled_features(reader: StreamReader, noise: Noise | None, tiles: Tensor, time: int, reporter: Reporter) -> Values:
+    """Mean, deviation and maximum of all streams' channels, (N, 3 C); of clean tiles where ``noise`` is None."""
+    device = reader.device
     generator = torch.Generator(device).manual_seed(0)
     rows = []
     for clean in _batches(tiles, device):
         reporter.check()
         at = torch.full((len(clean),), time, device=device)
         shown = clean if noise is None else noise.apply(clean, at, generator)[0]
-        rows.append([_statistics(values).cpu() for values in reader(shown, at, torch.zeros_like(at))])
-    return [torch.cat(parts).numpy() for parts in zip(*rows)]
+        rows.append(torch.cat([_statistics(values) for values in reader(shown, at, torch.zeros_like(at))], dim=1).cpu())
+    return torch.cat(rows).numpy()
 
 
-def _add_probes(
-    scores: Scores, reader: StreamReader, noise: Noise | None, trial: Trial, time: int, reporter: Reporter, parts: bool
-) -> None:
+def _probes(unet: Any, noise: Noise | None, trial: Trial, time: int, reporter: Reporter) -> tuple[float, float]:
     if trial.fitting is None:
-        return
-    device = reader.device
-    fitting, unseen = (
-        pooled_features(reader, noise, part.tiles, time, device, reporter) for part in (trial.fitting, trial.unseen)
-    )
-    last = max(reader.blocks)
-    selections = {"all streams": range(last + 1)}
-    if parts:
-        selections |= {"middle and first half of the decoder": range(last // 2 + 1)}
-        selections |= {"second half of the decoder": range(last // 2 + 1, last + 1)}
-    for name, blocks in selections.items():
-        reporter.check()
-        x, y = (
-            np.concatenate([values for values, block in zip(part, reader.blocks) if block in blocks], axis=1)
-            for part in (fitting, unseen)
-        )
-        scores.linear[name], scores.svm[name] = probe(x, trial.fitting.classes, y, trial.unseen.classes)
+        return math.nan, math.nan
+    reader = StreamReader(unet)
+    try:
+        x, y = (pooled_features(reader, noise, part.tiles, time, reporter) for part in (trial.fitting, trial.unseen))
+    finally:
+        reader.close()
+    reporter.check()
+    return probe(x, trial.fitting.classes, y, trial.unseen.classes)
 
 
 def _batches(tiles: Tensor, device: torch.device) -> list[Tensor]:
