@@ -17,7 +17,8 @@ from .network import BUCKETS, UNSHUFFLE, Noise, alignment_loss, build_scheduler,
 class Denoising:
     """Pairs of crops of the same tiles are noised; the network predicts v, and says what it saw.
 
-    The second crops go with little noise through the averaged network too, which costs a pass over half a batch.
+    The second crops have little noise, as images have when land cover is read. They go through the averaged network
+    too, which costs a pass over half a batch.
     """
 
     figures: tuple[str, ...] = (
@@ -40,16 +41,16 @@ class Denoising:
         pairs = max(2, settings.batch * settings.crop_px**2 // crop**2 // 2)
         index = bank.draw(pairs, generator)
         clean, sizes = draw_crops(bank, index.repeat(2), crop, settings.unknown_gsd, generator)
-        times = self.noise.times(2 * pairs, generator)
+        times = torch.cat([self.noise.times(pairs, generator), self.noise.low_times(pairs, generator)])
         noisy, target = self.noise.apply(clean, times, generator)
-        velocity, told, expected = model(_channels_last(noisy), times, sizes)
+        noisy = _channels_last(noisy)
+        velocity, told, expected = model(noisy, times, sizes)
         errors = (velocity.float() - target).square().mean(dim=(1, 2, 3))
         contrast = contrast_loss(told, bank.places[index])
         alignment = torch.zeros_like(contrast)
         if settings.alignment:
-            low = self.noise.low_times(pairs, generator)
-            seen, _ = self.noise.apply(clean[pairs:], low, generator)
-            alignment = alignment_loss(expected[:pairs], average(_channels_last(seen), low, sizes[pairs:])[1])
+            _, seen, _ = average(noisy[pairs:], times[pairs:], sizes[pairs:])
+            alignment = alignment_loss(expected[:pairs], seen)
         loss = errors.mean() + settings.contrast * contrast + settings.alignment * alignment
         sums = self._sums(times, errors.detach(), contrast.detach(), alignment.detach())
         return Batch(loss, sums, len(clean), len(clean) * crop**2)

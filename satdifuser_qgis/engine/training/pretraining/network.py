@@ -2,8 +2,8 @@
 
 Beside denoising two losses need no labels. Contrast (InfoNCE): crops of one tile are alike, of strangers not. Alignment
 (Grill et al. 2020, "BYOL"; across noise levels as in SRA, arXiv 2505.02831): a noisy crop tells what the averaged
-network says of another crop of the tile with little noise. Both read pooled maps of the middle and of the decoder,
-which are the maps that segmentation reads later.
+network says of another crop of the tile with little noise. Both read pooled maps of the middle and of the decoder, so
+that all blocks learn from them.
 """
 
 from __future__ import annotations
