@@ -22,6 +22,7 @@ labels. It ships as a source of features for land-cover maps, not as a generator
 | cost | {gmac:.3f} GMAC per {tile_px} x {tile_px} px tile and pass, {large:.1f} at 256 x 256 px |
 | prediction | v, cosine schedule of 1,000 times; log-normal noise levels that favour low noise |
 | pixel size | class label of type "timestep": metres times 1000; 0 where unknown, as in {unknown:.0%} of the views |
+| worth reading | outputs of {streams}; time {time} |
 | SHA-256 of the weights | {digest} |
 """
 
@@ -41,9 +42,10 @@ TRAINING = """
   area, resized; flips, quarter turns, gain up to 10 %, offset up to 5 % of the range.
 - Crops of {crop_px} px, batch {batch}, learning rate {rate:g}; the last sitting's final {finish:.0%} on whole tiles
   with a falling rate. Shipped are the averaged weights (decay 0.999).
-- Beside denoising: contrast between two crops of one tile (weight {contrast:g}; neighbouring tiles are no strangers),
-  and alignment of a noisy crop with what the averaged network says of another crop at little noise (weight
-  {alignment:g}), both read from pooled maps of middle and decoder. No labels, no captions, no other network.
+- Pairs of crops of one tile, the first at any noise, the second at little. Beside denoising: contrast between tiles
+  (weight {contrast:g}; neighbouring tiles are no strangers), and alignment of the first crop with what the averaged
+  network says of the second (weight {alignment:g}), both read from pooled maps of middle and decoder. No labels, no
+  captions, no other network.
 """
 
 DISTILLATION = """- The folder `clean` holds a second network of the same layout for one pass over the image without
@@ -62,9 +64,8 @@ Mean squared error of v by model time; "left out" are tiles of the left-out list
 """
 
 PROBE = """
-Probes, cheap and only for comparing trainings: logistic regression and RBF-SVM on mean, deviation and maximum of the
-maps of {streams} at time {time}, one seed, {labels:,} labelled tiles, scored on {unseen:,}
-left-out tiles, macro F1:
+Probes, cheap and only for comparing trainings: logistic regression and RBF-SVM on mean, deviation and maximum of what
+is worth reading, one seed, {labels:,} labelled tiles, scored on {unseen:,} left-out tiles, macro F1:
 
 | read | linear | SVM |
 |---|---|---|
@@ -139,6 +140,8 @@ def model_card(name: str, revision: str, facts: Facts) -> str:
         large=facts.gmac * (256 / facts.tile_px) ** 2,
         tile_px=facts.tile_px,
         unknown=facts.progress.settings.get("unknown_gsd", 1.0),
+        streams=", ".join(f"`{name}`" for name in facts.streams),
+        time=facts.time,
         digest=facts.digest,
     )
     data = "\n## Data\n" + "".join(_source(facts, contents) for contents in facts.contents)
@@ -201,8 +204,6 @@ def _figures(facts: Facts) -> str:
             "twelve statistics of the pixels": facts.pixels,
         }
         text += PROBE.format(
-            streams=", ".join(facts.streams),
-            time=facts.time,
             labels=facts.labels,
             unseen=facts.unseen,
             probe="\n".join(f"| {name} | {linear:.3f} | {svm:.3f} |" for name, (linear, svm) in rows.items()),
