@@ -91,7 +91,8 @@ class Ours:
 class BestSingleStream:
     """One stream at one time, chosen by the validation mIoU of the training images; never by the test images.
 
-    First the streams at the middle one of the backbone's times, then the other times for the best stream.
+    First the streams at the middle one of the backbone's times, then the other times for the best stream. Of the
+    embedded backbone, which is read at one time, that leaves one stream a scale to choose from.
     """
 
     def __init__(self, settings: Settings, scaling: int) -> None:

@@ -51,9 +51,8 @@ class PretrainRequest:
     ``alignment`` weigh the label-free losses beside denoising: two crops of a tile agree, and a crop tells what the
     averaged network sees in another one. ``unknown_gsd`` is the share of views without pixel size.
 
-    ``times`` are the model times that the folder names as worth reading. ``distil_minutes`` and ``distil_steps`` are
-    the budget of the second part, which turns the averaged network's noised passes at ``distil_times`` into one clean
-    pass, kept in the folder's ``clean``; 0 minutes: none.
+    ``distil_minutes`` and ``distil_steps`` are the budget of the second part, which turns the averaged network's noised
+    passes at several times into one clean pass, kept in the folder's ``clean``; 0 minutes: none.
 
     ``part_mb`` above 0 writes checkpoints in numbers of 16 bits as files of at most so many MB, to be carried about.
     ``labels`` is a text file of tile ids whose classes score probes on the tiles left out (empty: no probe), at the
@@ -79,8 +78,6 @@ class PretrainRequest:
     learning_rate: float = 1e-3
     contrast: float = 1.0
     widths: Tuple[int, ...] = (32, 64, 96, 128)
-    times: Tuple[int, ...] = (1,)
-    distil_times: Tuple[int, ...] = (1, 101, 201)
     checkpoint_minutes: float = 3.0
     seed: int = 0
     device: int = 0
@@ -117,9 +114,6 @@ class PretrainRequest:
             )
         if not self.widths or any(width < 8 or width % 8 for width in self.widths):
             raise ValueError(f"widths are {self.widths}, but each must be a multiple of 8")
-        for name, times in (("times", self.times), ("distil_times", self.distil_times)):
-            if not times or any(not 0 <= time < 1000 for time in times):
-                raise ValueError(f"{name} are {times}, but at least one of 0 to 999 is needed")
 
     @property
     def sources(self) -> Tuple[Source, ...]:

@@ -166,7 +166,7 @@ def test_the_card_tells_what_the_run_measured(data: Path) -> None:
     views = checkpoint(data / "run")[1].views
     assert f"{views:,} crops shown" in card
     assert "Noise made by a test." in card
-    assert "14 labelled tiles, scored on 2 left-out tiles" in card
+    assert "14 labelled tiles of the list `labels.txt`, scored on 2 left-out\ntiles" in card
     assert "`up_blocks.0.resnets.0`, `up_blocks.0.resnets.1`" in card
     rows = {line.split(" | ")[0] for line in card.splitlines() if line.startswith("| ")}
     assert {"| this network", "| same network, random weights", "| twelve statistics of the pixels"} <= rows

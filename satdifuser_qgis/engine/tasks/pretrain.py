@@ -22,9 +22,9 @@ from ..training.pretraining.card import Facts
 from ..training.pretraining.denoising import Denoising
 from ..training.pretraining.export import Identity, export
 from ..training.pretraining.loop import Settings, Sitting, new_state
-from ..training.pretraining.network import UNSHUFFLE, Pretrainer, build_scheduler, build_unet, read_streams
+from ..training.pretraining.network import READ_TIME, UNSHUFFLE, Pretrainer, build_scheduler, build_unet, read_streams
 from ..training.pretraining.one_pass import Distillation, OnePass
-from ..training.pretraining.probe import Trial, pixel_statistics, probe, read_trial, score, score_clean
+from ..training.pretraining.probe import Trial, pixel_statistics, probe, probe_network, read_trial, score
 from ..training.pretraining.samples import sample_grid
 from ..training.pretraining.state import CLEAN, NOISED, State, averaged_unet, read_clean
 from ..training.pretraining.tried import add_tried
@@ -32,6 +32,8 @@ from ..training.pretraining.tried import add_tried
 SAMPLES = "samples.png"
 CPU_BATCH, GPU_BATCH, SMALL_GPU_BATCH = 128, 2048, 1024
 SMALL_GPU_BYTES = 12 * 2**30
+# Pixel sizes of less than this share of the views are not said to be known.
+RARE = 0.02
 # The student begins near its goal, and its maps as identities.
 DISTIL_RATE, DISTIL_FINISH = 3e-4, 0.3
 
@@ -82,7 +84,7 @@ def _train(
             return
         network = build_unet(bank.side, request.widths).to(accelerator.device)
         network.load_state_dict(average.unet.state_dict())
-        probes = score(network, trial, min(request.times), reporter).probes
+        probes = probe_network(network, trial, reporter)
         _tell(probes, reporter)
         reporter.log(f"{state.progress.views} views: probe macro F1 {probes[0]:.3f} linear, {probes[1]:.3f} SVM.")
 
@@ -108,11 +110,11 @@ def _distil(
     )
     student = build_unet(bank.side, request.widths)
     student.load_state_dict(teacher.state_dict())
-    state = new_state(CLEAN, OnePass(student, len(request.distil_times)), settings, accelerator.device)
+    state = new_state(CLEAN, OnePass(student), settings, accelerator.device)
     if read_clean(Path(request.run), progress.step) is not None:
         _take_up(state, request, reporter)
     state.progress.settings["teacher_step"] = progress.step
-    objective = Distillation(settings, bank, teacher, sorted(request.distil_times), accelerator.device)
+    objective = Distillation(settings, bank, teacher, accelerator.device)
     Sitting(settings, objective, state, Path(request.run), accelerator).run(reporter)
 
 
@@ -143,16 +145,12 @@ def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: 
         widths=request.widths,
         unshuffle=UNSHUFFLE,
         streams=read_streams(trained),
-        time=min(request.times),
-        distil_times=tuple(sorted(request.distil_times)),
         distillation=None if second is None else second[1],
     )
     if trial is not None:
         _score(request, facts, trained.eval(), untrained.eval(), clean, trial, reporter, outputs)
     sample_grid(trained.eval(), build_scheduler(), bank.side, outputs.part(folder / SAMPLES), reporter)
-    identity = Identity(
-        target.name, str(progress.step), _sizes(bank, request.crop_px), tuple(sorted(request.times)), facts.streams
-    )
+    identity = Identity(target.name, str(progress.step), _sizes(bank, request.crop_px), (READ_TIME,), facts.streams)
     export(trained, clean, build_scheduler(), identity, facts, target, outputs.part)
     reporter.log(f"{target} holds the backbone after {progress.views} views.")
 
@@ -169,15 +167,15 @@ def _score(
 ) -> None:
     """Fills in the scores, and adds them to the table of what was tried."""
     facts.unseen = len(trial.unseen.classes)
-    facts.trained = score(trained, trial, facts.time, reporter)
-    facts.untrained = score(untrained, trial, facts.time, reporter)
+    facts.trained = score(trained, trial, reporter)
+    facts.untrained = score(untrained, trial, reporter)
     if trial.fitting is None:
         return
-    facts.labels = len(trial.fitting.classes)
+    facts.labels, facts.labels_list = len(trial.fitting.classes), Path(request.labels).name
     pixels = [pixel_statistics(part.tiles) for part in (trial.fitting, trial.unseen)]
     facts.pixels = probe(pixels[0], trial.fitting.classes, pixels[1], trial.unseen.classes)
     if clean is not None:
-        facts.clean = score_clean(clean.eval(), trial, reporter)
+        facts.clean = probe_network(clean.eval(), trial, reporter, clean=True)
     _tell(facts.trained.probes, reporter)
     facts.tried = add_tried(request.tried, _row(request, facts), outputs.part)
 
@@ -185,7 +183,7 @@ def _score(
 def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
     """This training in the table of what was tried."""
     settings = facts.progress.settings
-    clean = facts.clean.probes if facts.clean else (None, None)
+    clean = facts.clean or (None, None)
     return {
         "run": Path(request.run).name,
         "step": facts.progress.step,
@@ -197,7 +195,6 @@ def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
         "contrast": settings.get("contrast", 0.0),
         "alignment": settings.get("alignment", 0.0),
         "finish": settings.get("finish", 0.0),
-        "time": facts.time,
         "linear": facts.trained.probes[0],
         "SVM": facts.trained.probes[1],
         "clean linear": clean[0],
@@ -241,9 +238,14 @@ def _untrained(tile_px: int, request: PretrainRequest) -> Any:
 
 
 def _sizes(bank: Bank, crop_px: int) -> tuple[float, float]:
-    """Least and largest pixel size shown, in metres; 0 where none is known."""
-    known = [part.source.gsd_m for part in bank.contents if part.source.gsd_m]
-    return (min(known, default=0.0), max(known, default=0.0) * bank.side / crop_px)
+    """Least and largest pixel size shown, in metres, without the rarest at either end; 0 where none is known."""
+    shares = torch.diff(bank.limits, prepend=torch.zeros(1))[bank.gsd_m > 0]
+    if not len(shares):
+        return (0.0, 0.0)
+    known, order = bank.gsd_m[bank.gsd_m > 0].sort()
+    reached = shares[order].cumsum(0) / shares.sum()
+    low, high = (round(float(known[int(torch.searchsorted(reached, share))]), 6) for share in (RARE, 1 - RARE))
+    return (low, high * bank.side / crop_px)
 
 
 def _gmac(unet: Any, tile_px: int) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .bank import Contents
 from .checkpoint import Progress
+from .network import LOG_SIGMA_MEAN, LOG_SIGMA_STD, LOW_TIMES, READ_TIME, TRAIN_STEPS, UNIFORM_SHARE
+from .one_pass import TOLD_TIMES
 from .probe import Scores
 from .tried import Row, tried_table
 
@@ -20,7 +23,7 @@ labels. It ships as a source of features for land-cover maps, not as a generator
 | network | UNet2DModel, widths {widths}, no attention, input pixel-unshuffled by {unshuffle} |
 | size | {parameters:.2f} M weights a network, {networks}, float16, {megabytes:.1f} MB |
 | cost | {gmac:.3f} GMAC per {tile_px} x {tile_px} px tile and pass, {large:.1f} at 256 x 256 px |
-| prediction | v, cosine schedule of 1,000 times; log-normal noise levels that favour low noise |
+| prediction | v, cosine schedule of {train_steps:,} times |
 | pixel size | class label of type "timestep": metres times 1000; 0 where unknown, as in {unknown:.0%} of the views |
 | worth reading | outputs of {streams}; time {time} |
 | SHA-256 of the weights | {digest} |
@@ -38,15 +41,20 @@ TRAINING = """
 
 - {views:,} crops shown ({shown:,.0f} million pixels), {steps:,} steps, {minutes:.0f} minutes of wall clock in
   {sittings} sitting(s) on {hardware}.
+- {before}Shares above and settings below are those of the last sitting.
 - Pixel values 0..255 become -1..1 by constants. Half of the crops keep their pixels, half show 0.4 to 1 of a tile's
   area, resized; flips, quarter turns, gain up to 10 %, offset up to 5 % of the range.
 - Crops of {crop_px} px, batch {batch}, learning rate {rate:g}; the last sitting's final {finish:.0%} on whole tiles
   with a falling rate. Shipped are the averaged weights (decay 0.999).
-- Pairs of crops of one tile, the first at any noise, the second at little. Beside denoising: contrast between tiles
+- Pairs of crops of one tile: the first at log-normal noise levels (mean {mean:g}, deviation {deviation:g} of log sigma;
+  {uniform:.0%} at uniform times), the second at uniform times below {low}. Beside denoising: contrast between tiles
   (weight {contrast:g}; neighbouring tiles are no strangers), and alignment of the first crop with what the averaged
   network says of the second (weight {alignment:g}), both read from pooled maps of middle and decoder. No labels, no
   captions, no other network.
 """
+
+BEFORE = """The first {step:,} steps made an earlier revision of this folder, by the recipe of its own card.
+  """
 
 DISTILLATION = """- The folder `clean` holds a second network of the same layout for one pass over the image without
   noise, at time 0: distilled from the first one's streams at times {times} in {steps:,} steps, {views:,} tiles,
@@ -56,7 +64,8 @@ DISTILLATION = """- The folder `clean` holds a second network of the same layout
 SCORES = """
 ## Figures
 
-Mean squared error of v by model time; "left out" are tiles of the left-out list:
+Mean squared error of v by model time: in training over crops of all sources, and over whole tiles of the first source
+that were left out:
 
 | model times | in training, last report | left out | left out, untrained |
 |---|---|---|---|
@@ -65,7 +74,8 @@ Mean squared error of v by model time; "left out" are tiles of the left-out list
 
 PROBE = """
 Probes, cheap and only for comparing trainings: logistic regression and RBF-SVM on mean, deviation and maximum of what
-is worth reading, one seed, {labels:,} labelled tiles, scored on {unseen:,} left-out tiles, macro F1:
+is worth reading, one seed, {labels:,} labelled tiles of the list `{labels_list}`, scored on {unseen:,} left-out
+tiles of the first source, macro F1:
 
 | read | linear | SVM |
 |---|---|---|
@@ -83,8 +93,10 @@ Probes as above, each training by the same recipe with other settings:
 REPRODUCE = """
 ## To reproduce
 
-`make pretrain MINUTES={minutes:.0f} LAST=1` with the sources above in one folder (`SATDIFUSER_DATA`), and the settings
-that stand in `satdifuser.json`; `python benchmarks/pretrain.py --help` tells how to go on, on a CPU or a GPU.
+With the sources above in one folder (`SATDIFUSER_DATA`) and the settings that stand in `satdifuser.json`,
+`make pretrain MINUTES={minutes:.0f} LAST=1 PRETRAIN="--run NEW --backbone FOLDER"` trains by this recipe from
+nothing; without `PRETRAIN` it goes on from this folder. How far minutes lead depends on the machine; with STEPS on one
+CPU the weights are the same to the bit. `python benchmarks/pretrain.py --help` tells more.
 """
 
 LIMITS = """
@@ -100,8 +112,8 @@ untested unless the benchmark says so. Samples drawn from it are no evidence of 
 @dataclass
 class Facts:
     """The figures of a card. ``trained`` and ``untrained`` are scores of the same network with and without training,
-    ``clean`` those of the one clean pass; ``pixels`` is what the probes make of twelve statistics of the pixels.
-    ``streams`` and ``time`` are what probes read; ``distil_times`` what the clean pass was made from.
+    ``clean`` the probes of the one clean pass; ``pixels`` is what they make of twelve statistics of the pixels.
+    ``streams`` are worth reading; ``labels`` tiles of the file ``labels_list`` fit the probes.
     """
 
     progress: Progress
@@ -112,15 +124,14 @@ class Facts:
     widths: tuple[int, ...]
     unshuffle: int
     streams: tuple[str, ...]
-    time: int
-    distil_times: tuple[int, ...]
     distillation: Progress | None = None
     labels: int = 0
+    labels_list: str = ""
     unseen: int = 0
     trained: Scores = field(default_factory=Scores)
     untrained: Scores = field(default_factory=Scores)
-    clean: Scores | None = None
-    pixels: tuple[float, float] = (0.0, 0.0)
+    clean: tuple[float, float] | None = None
+    pixels: tuple[float, float] = (math.nan, math.nan)
     tried: list[Row] = field(default_factory=list)
     digest: str = ""
     bytes: int = 0
@@ -141,11 +152,12 @@ def model_card(name: str, revision: str, facts: Facts) -> str:
         tile_px=facts.tile_px,
         unknown=facts.progress.settings.get("unknown_gsd", 1.0),
         streams=", ".join(f"`{name}`" for name in facts.streams),
-        time=facts.time,
+        time=READ_TIME,
+        train_steps=TRAIN_STEPS,
         digest=facts.digest,
     )
     data = "\n## Data\n" + "".join(_source(facts, contents) for contents in facts.contents)
-    tried = TRIED.format(table=tried_table(facts.tried)) if facts.tried else ""
+    tried = TRIED.format(table=tried_table(facts.tried)) if len(facts.tried) > 1 else ""
     again = REPRODUCE.format(minutes=facts.progress.seconds / 60)
     return head + data + _training(facts) + _figures(facts) + tried + again + LIMITS
 
@@ -179,12 +191,17 @@ def _training(facts: Facts) -> str:
         finish=settings["finish"],
         contrast=settings["contrast"],
         alignment=settings.get("alignment", 0.0),
+        before=BEFORE.format(step=progress.begun_at) if progress.begun_at else "",
+        mean=LOG_SIGMA_MEAN,
+        deviation=LOG_SIGMA_STD,
+        uniform=UNIFORM_SHARE,
+        low=LOW_TIMES,
     )
     second = facts.distillation
     if second is None:
         return text
     return text + DISTILLATION.format(
-        times=", ".join(map(str, facts.distil_times)),
+        times=", ".join(map(str, TOLD_TIMES)),
         steps=second.step,
         views=second.views,
         minutes=second.seconds / 60,
@@ -194,19 +211,22 @@ def _training(facts: Facts) -> str:
 def _figures(facts: Facts) -> str:
     text = ""
     if facts.trained.losses:
-        text += SCORES.format(losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses))
+        text += SCORES.format(
+            losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses),
+        )
     if facts.labels:
         rows = {"this network": facts.trained.probes}
         if facts.clean is not None:
-            rows["its clean pass"] = facts.clean.probes
+            rows["its clean pass"] = facts.clean
         rows |= {
             "same network, random weights": facts.untrained.probes,
             "twelve statistics of the pixels": facts.pixels,
         }
         text += PROBE.format(
             labels=facts.labels,
+            labels_list=facts.labels_list,
             unseen=facts.unseen,
-            probe="\n".join(f"| {name} | {linear:.3f} | {svm:.3f} |" for name, (linear, svm) in rows.items()),
+            probe="\n".join(f"| {read} | {linear:.3f} | {svm:.3f} |" for read, (linear, svm) in rows.items()),
         )
     return text
 

@@ -102,8 +102,8 @@ def _kept(target: Path) -> dict[str, Any]:
     card = target / "satdifuser.json"
     if not card.exists():
         return {}
-    there = json.loads(card.read_text(encoding="utf-8"))
-    return {key: value for key, value in there.items() if key == "default_extraction"}
+    chosen = json.loads(card.read_text(encoding="utf-8")).get("default_extraction")
+    return {"default_extraction": chosen} if chosen else {}
 
 
 def _save(network: Any, written: Path) -> Path:

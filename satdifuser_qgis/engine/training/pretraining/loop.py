@@ -226,7 +226,7 @@ class Sitting:
         if self.device.type == "cuda":
             place = f"{self.accelerator.num_processes} x {torch.cuda.get_device_name(self.device)}"
         else:
-            place = f"a {os.cpu_count()}-core {platform.machine()} CPU ({torch.get_num_threads()} threads)"
+            place = f"a {os.cpu_count()}-core {platform.machine()} CPU (threads used: {torch.get_num_threads()})"
         if place not in self.state.progress.hardware:
             self.state.progress.hardware.append(place)
         self.state.progress.settings.update(asdict(self.settings))

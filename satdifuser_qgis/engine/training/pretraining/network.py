@@ -22,12 +22,14 @@ TRAIN_STEPS = 1000
 # EDM's log-normal noise levels (Karras et al. 2022): most of the effort lies where features are read.
 LOG_SIGMA_MEAN, LOG_SIGMA_STD = -1.2, 1.2
 UNIFORM_SHARE = 0.1
+# Times below this are "little noise".
 LOW_TIMES = 100
 TEMPERATURE = 0.2
 # EuroSAT's tiles lie 0.65 km apart; beside each other or overlapping they show the same ground.
 NEIGHBOUR_KM = 1.5
-# Decoder blocks whose maps are worth reading, from the end.
+# Decoder blocks whose maps are worth reading, from the end, and at which time: docs/decisions/0017.
 READ_BLOCKS = 2
+READ_TIME = 1
 BUCKETS = (0, 25, 50, 100, 200, 300, 400, 600, 800, TRAIN_STEPS)
 
 
@@ -112,10 +114,8 @@ def read_streams(unet: Any) -> tuple[str, ...]:
     """Module paths of what land cover is read from: outputs of the residual blocks, after their additions, of the last
     two decoder blocks, in the order of computation. docs/decisions/0017 has the measurements.
     """
-    blocks = range(len(unet.up_blocks) - READ_BLOCKS, len(unet.up_blocks))
-    return tuple(
-        f"up_blocks.{block}.resnets.{i}" for block in blocks for i in range(len(unet.up_blocks[block].resnets))
-    )
+    last = list(enumerate(unet.up_blocks))[-READ_BLOCKS:]
+    return tuple(f"up_blocks.{number}.resnets.{i}" for number, block in last for i in range(len(block.resnets)))
 
 
 class StreamReader(nn.Module):

@@ -7,7 +7,6 @@ what is told the mean over all noises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,23 +17,25 @@ from .denoising import draw_crops
 from .loop import Batch, Settings
 from .network import Noise, StreamReader, build_scheduler
 
+# Of which times the one pass tells.
+TOLD_TIMES = (1, 101, 201)
 # A channel that hardly varies in a batch must not outweigh the others.
 LEAST_VARIANCE = 1e-4
 
 
 class OnePass(nn.Module):
-    """The student and its maps to each of T times."""
+    """The student and its maps to each of `TOLD_TIMES`."""
 
-    def __init__(self, unet: Any, times: int) -> None:
+    def __init__(self, unet: Any) -> None:
         super().__init__()
         self.unet = unet
         self.reader = StreamReader(unet)
         self.maps = nn.ParameterList(
-            torch.eye(channels).expand(times, channels, channels).clone() for channels in self.reader.channels
+            torch.eye(channels).expand(len(TOLD_TIMES), channels, channels).clone() for channels in self.reader.channels
         )
 
     def forward(self, clean: Tensor, sizes: Tensor, which: Tensor) -> list[Tensor]:
-        """What the streams (B, C, h, w) of clean inputs say of those at the times numbered ``which`` (B,)."""
+        """What the streams (B, C, h, w) of clean inputs say of those at the times that ``which`` (B,) numbers."""
         streams = self.reader(clean, torch.zeros_like(sizes), sizes)
         return [torch.einsum("bchw,bdc->bdhw", value, weight[which]) for value, weight in zip(streams, self.maps)]
 
@@ -44,13 +45,11 @@ class Distillation:
 
     figures: tuple[str, ...] = ("unexplained",)
 
-    def __init__(
-        self, settings: Settings, bank: Bank, teacher: Any, times: Sequence[int], device: torch.device
-    ) -> None:
+    def __init__(self, settings: Settings, bank: Bank, teacher: Any, device: torch.device) -> None:
         self.settings = settings
         self.bank = bank.to(device)
         self.teacher = StreamReader(teacher.to(device).requires_grad_(False))
-        self.times = torch.tensor(times, device=device)
+        self.times = torch.tensor(TOLD_TIMES, device=device)
         self.noise = Noise(build_scheduler().alphas_cumprod, device)
 
     def __call__(self, model: Any, average: Any, generator: torch.Generator, finishing: bool) -> Batch:

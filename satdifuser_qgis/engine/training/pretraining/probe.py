@@ -20,7 +20,7 @@ from torch.nn import functional
 from ....protocol.pretrain import Source
 from ...reporter import Reporter
 from .augment import to_range
-from .network import BUCKETS, UNSHUFFLE, Noise, StreamReader, build_scheduler
+from .network import BUCKETS, READ_TIME, UNSHUFFLE, Noise, StreamReader, build_scheduler
 from .tiles import class_of, find_images, left_out, read_ids, read_images
 
 BATCH = 64
@@ -68,16 +68,24 @@ def read_trial(source: Source, labels: str) -> Trial | None:
     return Trial(read((read_ids(labels) & set(entries)) - secret) if labels else None, read(secret))
 
 
-def score(unet: Any, trial: Trial, time: int, reporter: Reporter) -> Scores:
-    """Losses on the unseen tiles, and probes of the streams at one time."""
+def score(unet: Any, trial: Trial, reporter: Reporter) -> Scores:
+    """Probes of a network, and its losses on the unseen tiles."""
     noise = Noise(build_scheduler().alphas_cumprod, next(unet.parameters()).device)
     tiles = trial.unseen.tiles[:: max(1, len(trial.unseen.tiles) // LOSS_TILES)]
-    return Scores(_probes(unet, noise, trial, time, reporter), held_out_losses(unet, noise, tiles, reporter))
+    return Scores(probe_network(unet, trial, reporter), held_out_losses(unet, noise, tiles, reporter))
 
 
-def score_clean(unet: Any, trial: Trial, reporter: Reporter) -> Scores:
-    """Probes of the streams of the pass over clean tiles at time 0."""
-    return Scores(_probes(unet, None, trial, 0, reporter))
+def probe_network(unet: Any, trial: Trial, reporter: Reporter, clean: bool = False) -> tuple[float, float]:
+    """`probe` on what is worth reading of a network, at `READ_TIME` or, clean, at time 0; nan without labels."""
+    if trial.fitting is None:
+        return math.nan, math.nan
+    reader = StreamReader(unet)
+    try:
+        x, y = (pooled_features(reader, part.tiles, clean, reporter) for part in (trial.fitting, trial.unseen))
+    finally:
+        reader.close()
+    reporter.check()
+    return probe(x, trial.fitting.classes, y, trial.unseen.classes)
 
 
 def probe(x: Values, classes: Sequence[str], y: Values, truth: Sequence[str]) -> tuple[float, float]:
@@ -124,29 +132,18 @@ def held_out_losses(unet: Any, noise: Noise, tiles: Tensor, reporter: Reporter, 
 
 
 @torch.no_grad()
-def pooled_features(reader: StreamReader, noise: Noise | None, tiles: Tensor, time: int, reporter: Reporter) -> Values:
-    """Mean, deviation and maximum of all streams' channels, (N, 3 C); of clean tiles where ``noise`` is None."""
+def pooled_features(reader: StreamReader, tiles: Tensor, clean: bool, reporter: Reporter) -> Values:
+    """Mean, deviation and maximum of all streams' channels, (N, 3 C); see `probe_network`."""
     device = reader.device
+    noise = Noise(build_scheduler().alphas_cumprod, device)
     generator = torch.Generator(device).manual_seed(0)
     rows = []
-    for clean in _batches(tiles, device):
+    for shown in _batches(tiles, device):
         reporter.check()
-        at = torch.full((len(clean),), time, device=device)
-        shown = clean if noise is None else noise.apply(clean, at, generator)[0]
-        rows.append(torch.cat([_statistics(values) for values in reader(shown, at, torch.zeros_like(at))], dim=1).cpu())
+        at = torch.full((len(shown),), 0 if clean else READ_TIME, device=device)
+        seen = shown if clean else noise.apply(shown, at, generator)[0]
+        rows.append(torch.cat([_statistics(values) for values in reader(seen, at, torch.zeros_like(at))], dim=1).cpu())
     return torch.cat(rows).numpy()
-
-
-def _probes(unet: Any, noise: Noise | None, trial: Trial, time: int, reporter: Reporter) -> tuple[float, float]:
-    if trial.fitting is None:
-        return math.nan, math.nan
-    reader = StreamReader(unet)
-    try:
-        x, y = (pooled_features(reader, noise, part.tiles, time, reporter) for part in (trial.fitting, trial.unseen))
-    finally:
-        reader.close()
-    reporter.check()
-    return probe(x, trial.fitting.classes, y, trial.unseen.classes)
 
 
 def _batches(tiles: Tensor, device: torch.device) -> list[Tensor]:

@@ -26,8 +26,8 @@ def add_tried(path: str, row: Row, place: Callable[[Path], Path]) -> list[Row]:
 
 
 def tried_table(rows: list[Row]) -> str:
-    """The rows as a Markdown table; columns in order of their first appearance."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    """The rows as a Markdown table; columns that hold something, in order of their first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key, value in row.items() if value is not None))
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     lines += [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows]
     return "\n".join(lines)
