@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import signal
@@ -22,7 +23,10 @@ from satdifuser_qgis.engine.tasks import pretrain
 from satdifuser_qgis.engine.training.pretraining.augment import random_crops, to_range
 from satdifuser_qgis.engine.training.pretraining.bank import Bank, read_bank
 from satdifuser_qgis.engine.training.pretraining.checkpoint import Progress, read_checkpoint
+from satdifuser_qgis.engine.training.pretraining.denoising import Denoising
+from satdifuser_qgis.engine.training.pretraining.loop import Settings
 from satdifuser_qgis.engine.training.pretraining.network import (
+    LOW_TIMES,
     Noise,
     Pretrainer,
     build_scheduler,
@@ -118,6 +122,7 @@ def test_without_a_checkpoint_training_goes_on_from_the_written_backbone(data: P
     written = str(data / "first" / "tiny")
     before = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
     train(request(data, "elsewhere", backbone=written, steps=2))
+    assert "The first 6 steps made an earlier revision of this folder" in (Path(written) / "README.md").read_text()
     _, progress = checkpoint(data / "elsewhere")
     assert (progress.step, progress.sittings) == (8, 2)
     after = load_file(Path(written) / "unet" / "diffusion_pytorch_model.safetensors")
@@ -350,3 +355,33 @@ def test_neighbours_are_no_strangers() -> None:
     beside = torch.tensor([[0.0, 0.0], [0.65, 0.0], [99.0, 0.0]])
     assert contrast_loss(alike, beside) < 0.1 * contrast_loss(alike, apart)
     assert contrast_loss(alike, torch.zeros(3, 2)) == pytest.approx(0.0)
+
+
+def test_the_second_crop_of_a_pair_has_little_noise_and_is_what_the_average_sees() -> None:
+    bank = Bank(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.full((4,), 10.0), torch.zeros(4, 2),
+                torch.linspace(0.25, 1, 4), ())  # fmt: skip
+    shown: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def network(name: str):
+        def call(noisy: torch.Tensor, times: torch.Tensor, sizes: torch.Tensor):
+            shown[name] = noisy, times
+            unit = torch.nn.functional.normalize(noisy.flatten(1)[:, :8], dim=1)
+            return noisy, unit, unit
+
+        return call
+
+    objective = Denoising(Settings(minutes=1, batch=256, crop_px=16), bank, torch.device("cpu"))
+    objective(network("model"), network("average"), torch.Generator().manual_seed(0), False)
+    first, second = shown["model"][1].chunk(2)
+    assert len(first) == 128
+    assert first.max() >= LOW_TIMES > second.max()
+    assert torch.equal(shown["average"][1], second)
+    assert torch.equal(shown["average"][0], shown["model"][0][128:])
+
+
+def test_pixel_sizes_that_were_hardly_shown_are_not_said_to_be_known() -> None:
+    limits = torch.tensor([0.5, 0.99, 0.995, 1.0])
+    bank = Bank(torch.zeros(4, 3, 32, 32), torch.tensor([0.3, 10.0, 90.0, 0.0]), torch.zeros(4, 2), limits, ())
+    assert pretrain._sizes(bank, 16) == (0.3, 20.0)
+    unknown = dataclasses.replace(bank, gsd_m=torch.zeros(4))
+    assert pretrain._sizes(unknown, 16) == (0.0, 0.0)

@@ -211,17 +211,13 @@ def _training(facts: Facts) -> str:
 def _figures(facts: Facts) -> str:
     text = ""
     if facts.trained.losses:
-        text += SCORES.format(
-            losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses),
-        )
+        text += SCORES.format(losses="\n".join(_loss_row(facts, bucket) for bucket in facts.trained.losses))
     if facts.labels:
         rows = {"this network": facts.trained.probes}
         if facts.clean is not None:
             rows["its clean pass"] = facts.clean
-        rows |= {
-            "same network, random weights": facts.untrained.probes,
-            "twelve statistics of the pixels": facts.pixels,
-        }
+        rows["same network, random weights"] = facts.untrained.probes
+        rows["twelve statistics of the pixels"] = facts.pixels
         text += PROBE.format(
             labels=facts.labels,
             labels_list=facts.labels_list,
