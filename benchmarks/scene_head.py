@@ -53,10 +53,10 @@ NAMES = {
 }
 
 
-def train(inputs: SceneInputs, backbone: str, mode: str, labels: int) -> tuple[SceneDecoder, DecoderConfig, Any]:
+def train(inputs: SceneInputs, backbone: str, recipe: Recipe, labels: int) -> tuple[SceneDecoder, DecoderConfig, Any]:
     """The classifier, its configuration and its scores on fold 0."""
     scenes, rows = inputs.scenes, inputs.scenes.train[labels, 0]
-    cells, statistics = inputs.cells(backbone, mode), inputs.statistics
+    cells, statistics = inputs.cells(backbone, recipe), inputs.statistics
     config = scene_config(cells, "global", statistics.shape[1], len(rows), Task(inputs, rows, 0, {}))
     chosen = torch.from_numpy(rows)
     targets = torch.from_numpy(scenes.targets[rows])
@@ -111,12 +111,13 @@ def main() -> None:
     parser.add_argument("--target", type=Path, default=TARGET)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    recipe = Recipe(mode=arguments.extraction)
     with tempfile.TemporaryDirectory(prefix="scene-head-") as work:
         scenes = open_scenes("eurosat", data_folder(), [arguments.labels], [0], None)
         inputs = SceneInputs(scenes, arguments.cache or Path(work))
-        model, config, scores = train(inputs, arguments.backbone, arguments.extraction, arguments.labels)
+        model, config, scores = train(inputs, arguments.backbone, recipe, arguments.labels)
     device = torch.device("cpu")
-    extractor = Extractor(load_backbone(arguments.backbone, device), Recipe(mode=arguments.extraction), device)
+    extractor = Extractor(load_backbone(arguments.backbone, device), recipe, device)
     facts = {"labels": len(scenes.train[arguments.labels, 0]), "scores": scores}
     tensors = {key: value.half() for key, value in model.state_dict().items()}
     write_model(arguments.target, header(config, scenes.classes, extractor, facts), tensors)

@@ -47,7 +47,7 @@ class SceneInputs:
 
     scenes: SceneSet
     cache: Path
-    _cells: dict[tuple[str, str], Cells] = field(default_factory=dict)
+    _cells: dict[tuple[str, Recipe], Cells] = field(default_factory=dict)
     _statistics: tuple[Tensor, float] | None = None
 
     @property
@@ -60,11 +60,11 @@ class SceneInputs:
         """What they cost here, in seconds of the processor."""
         return self._measured()[1]
 
-    def cells(self, backbone: str, mode: str) -> Cells:
-        """Features by the backbone's own times and streams. All tiles get the noise of one place."""
-        if (backbone, mode) not in self._cells:
-            self._cells[backbone, mode] = self._extracted(backbone, mode)
-        return self._cells[backbone, mode]
+    def cells(self, backbone: str, recipe: Recipe) -> Cells:
+        """Features by the backbone's own streams, and times where the recipe has none. All tiles get one noise."""
+        if (backbone, recipe) not in self._cells:
+            self._cells[backbone, recipe] = self._extracted(backbone, recipe)
+        return self._cells[backbone, recipe]
 
     def _measured(self) -> tuple[Tensor, float]:
         if self._statistics is None:
@@ -80,13 +80,13 @@ class SceneInputs:
             tell(f"{self.scenes.key}: statistics of {begin + len(parts[-1])} of {len(tiles)} tiles")
         return [np.concatenate(parts)], {"seconds_per_megapixel": self._per_megapixel(started)}
 
-    def _extracted(self, reference: str, mode: str) -> Cells:
+    def _extracted(self, reference: str, recipe: Recipe) -> Cells:
         device = torch.device("cpu")
         backbone = load_backbone(reference, device)
-        extractor = Extractor(backbone, Recipe(mode=mode), device, batch=3 * BATCH)
+        extractor = Extractor(backbone, recipe, device, batch=3 * BATCH)
         extractor.backbone.network.to(memory_format=torch.channels_last)
         what = [extractor.backbone.digest, json.dumps(to_plain(extractor.recipe), sort_keys=True)]
-        arrays, facts = self._kept(f"cells-{mode}", what, lambda: self._extract(extractor))
+        arrays, facts = self._kept(f"cells-{recipe.mode}", what, lambda: self._extract(extractor))
         parts = [torch.from_numpy(array) for array in arrays]
         weights = sum(value.numel() for value in extractor.backbone.network.parameters())
         scales = cell_scales(extractor.scales)

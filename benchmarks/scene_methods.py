@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.baselines.scene import forest, from_scratch, support_vectors
 from benchmarks.scene_inputs import Cells, SceneInputs, multiplications
 from satdifuser_qgis.engine.decoder import DecoderConfig
+from satdifuser_qgis.engine.features import Recipe
 from satdifuser_qgis.engine.features.statistics import TEXTURE_COLUMNS
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.scene import SceneDecoder, probabilities
@@ -29,6 +30,8 @@ from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit
 WIDTH, HEAD_CHANNELS = 64, 64
 # The search for the best single stream is on so many of the training tiles at most.
 MOST_SEARCHED = 2_000
+# The backbone's own times; the one pass without noise; and the times that the embedded backbone was read at before.
+NOISED, CLEAN, THREE_TIMES = Recipe(), Recipe(mode="clean"), Recipe(times=(1, 101, 201))
 Rows = NDArray[np.int64]
 
 
@@ -91,11 +94,11 @@ def scratch(task: Task) -> Outcome:
     )
 
 
-def fused(fusion: str, side: bool, weights: str = "trained", mode: str = "noised") -> Callable[[Task], Outcome]:
+def fused(fusion: str, side: bool, weights: str = "trained", recipe: Recipe = NOISED) -> Callable[[Task], Outcome]:
     """The engine's fuser and scene head on kept features."""
 
     def run(task: Task) -> Outcome:
-        cells = task.inputs.cells(task.backbones[weights], mode)
+        cells = task.inputs.cells(task.backbones[weights], recipe)
         statistics = task.inputs.statistics
         config = scene_config(cells, fusion, statistics.shape[1] if side else 0, len(task.train), task)
         rows = torch.from_numpy(task.train)
@@ -155,7 +158,7 @@ def _head_gmac(model: SceneDecoder, tiles: SceneTiles) -> float:
 
 def best_single(task: Task) -> Outcome:
     """One stream at one time by a linear probe on its pooled map, both chosen on the training tiles."""
-    cells = task.inputs.cells(task.backbones["trained"], "noised")
+    cells = task.inputs.cells(task.backbones["trained"], NOISED)
     rng = np.random.default_rng(task.seed)
     part = rng.permutation(len(task.train))[:MOST_SEARCHED]
     folds = StratifiedKFold(3, shuffle=True, random_state=task.seed)
@@ -227,7 +230,10 @@ def _fused_entries() -> dict[str, Entry]:
         name, said = ("-side", " + statistics") if side else ("", "")
         entries |= {
             f"clean{name}": Entry(
-                f"ours, clean pass, global{said}", "ours", "clean", fused("global", side, mode="clean")
+                f"ours, clean pass, global{said}", "ours", "clean", fused("global", side, recipe=CLEAN)
+            ),
+            f"three-times{name}": Entry(
+                f"ours, three times, global{said}", "ours", "noised", fused("global", side, recipe=THREE_TIMES)
             ),
             f"random{name}": Entry(
                 f"random-weights backbone, global{said}", "baseline", "noised", fused("global", side, "random")
