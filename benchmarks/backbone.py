@@ -33,7 +33,8 @@ from benchmarks.denoising import losses, write_samples
 from benchmarks.labelled_set import SCALINGS, TITLES, data_folder
 from benchmarks.ours import DEFAULT_BACKBONE, Settings, random_backbone
 from benchmarks.scene_inputs import SceneInputs, tell
-from benchmarks.scene_methods import METHODS, Entry, Task
+from benchmarks.scene_methods import Task
+from benchmarks.scene_rows import METHODS, Entry
 from benchmarks.scene_sets import KINDS, SceneSet, open_scenes
 from satdifuser_qgis.engine.backbones.load import CLEAN, find_folder
 
@@ -181,7 +182,6 @@ def compare(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     for key in (key for key in arguments.sets if key in SCALINGS and arguments.labels is None):
         tell(TITLES[key])
         results["rows"] += land_cover_rows(key, arguments)
-    tell("Fine-tuned scene classifiers are left out: the engine trains scene heads on frozen backbones only.")
     return results
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.scene_sets import SceneSet
+from benchmarks.scene_sets import Kind, SceneSet
 from satdifuser_qgis.engine.backbones import load_backbone
 from satdifuser_qgis.engine.backbones.streams import Scale
 from satdifuser_qgis.engine.features import Extractor, Recipe
@@ -109,9 +109,7 @@ class SceneInputs:
 
     @torch.inference_mode()
     def _summary(self, extractor: Extractor, rows: slice) -> list[Tensor]:
-        tiles = torch.from_numpy(self.scenes.tiles[rows]).float() / 127.5 - 1
-        if tiles.shape[-1] != self.scenes.kind.network_px:
-            tiles = functional.interpolate(tiles, size=(self.scenes.kind.network_px,) * 2, mode="area")
+        tiles = network_input(self.scenes.tiles[rows], self.scenes.kind)
         return summarise(extractor(tiles, [(0, 0)] * len(tiles)), extractor.scales)
 
     def _per_megapixel(self, started: float) -> float:
@@ -133,6 +131,14 @@ class SceneInputs:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         arrays = [np.load(folder / f"{number}.npy", mmap_mode="c") for number in range(facts.pop("arrays"))]
         return arrays, facts
+
+
+def network_input(tiles: NDArray[np.uint8], kind: Kind) -> Tensor:
+    """What the network is shown of (N,3,S,S) bytes: -1 to 1, at its size."""
+    shown = torch.from_numpy(tiles).float() / 127.5 - 1
+    if shown.shape[-1] == kind.network_px:
+        return shown
+    return functional.interpolate(shown, size=(kind.network_px,) * 2, mode="area")
 
 
 def multiplications(work: Any) -> float:

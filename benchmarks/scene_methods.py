@@ -1,4 +1,4 @@
-"""The rows of the scene benchmark: each learns from some rows of a set and names classes for its test rows."""
+"""Methods of the scene benchmark: each learns from some rows of a set and names classes for its test rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.baselines.scene import forest, from_scratch, support_vectors
+from benchmarks.baselines.scene import from_scratch
 from benchmarks.scene_inputs import Cells, SceneInputs, multiplications
 from satdifuser_qgis.engine.decoder import DecoderConfig
 from satdifuser_qgis.engine.features import Recipe
-from satdifuser_qgis.engine.features.statistics import TEXTURE_COLUMNS
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.scene import SceneDecoder, probabilities
 from satdifuser_qgis.engine.training.kernel import landmarks_for
@@ -113,7 +112,7 @@ def fused(fusion: str, side: bool, weights: str = "trained", recipe: Recipe = NO
             seconds += task.inputs.statistics_seconds_per_megapixel
             alone = model.head.kernel(statistics[unseen]).argmax(1).numpy()
             details["statistics_alone"] = alone
-        gmac = (cells.gmac_per_tile + _head_gmac(model, tiles)) * tiles_per_256(task)
+        gmac = (cells.gmac_per_tile + head_gmac(model, tiles)) * tiles_per_256(task)
         size = cells.backbone_bytes + 2 * sum(value.numel() for value in model.state_dict().values())
         return Outcome(found.argmax(1).numpy(), trained(model), size, seconds, gmac, details)
 
@@ -146,7 +145,8 @@ def tiles_per_256(task: Task) -> float:
     return (256 / task.inputs.scenes.kind.px) ** 2
 
 
-def _head_gmac(model: SceneDecoder, tiles: SceneTiles) -> float:
+def head_gmac(model: SceneDecoder, tiles: SceneTiles) -> float:
+    """What fuser and head take for one tile."""
     one = tiles.rows(torch.tensor([0]))
 
     def work() -> None:
@@ -207,46 +207,3 @@ def _pooled(cells: Cells, rows: Rows, time_at: int, scale_at: int, first: int) -
     mean, deviation = values[:, : count // 2], values[:, count // 2 :]
     spread = (deviation.square().mean((2, 3)) + mean.var((2, 3), correction=0)).sqrt()
     return torch.cat([mean.mean((2, 3)), spread], dim=1).numpy()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of the table: title, whether it is ours, what its features are, and how it is run."""
-
-    title: str
-    kind: str
-    extraction: str
-    run: Callable[[Task], Outcome]
-
-
-def _fused_entries() -> dict[str, Entry]:
-    entries = {}
-    for fusion, title in (("global", "global"), ("localized", "localized"), ("mixture", "mixture of experts")):
-        for side in (False, True):
-            name = f"{fusion}-side" if side else fusion
-            said = f"ours, {title}{' + statistics' if side else ''}"
-            entries[name] = Entry(said, "ours", "noised", fused(fusion, side))
-    for side in (False, True):
-        name, said = ("-side", " + statistics") if side else ("", "")
-        entries |= {
-            f"clean{name}": Entry(
-                f"ours, clean pass, global{said}", "ours", "clean", fused("global", side, recipe=CLEAN)
-            ),
-            f"three-times{name}": Entry(
-                f"ours, three times, global{said}", "ours", "noised", fused("global", side, recipe=THREE_TIMES)
-            ),
-            f"random{name}": Entry(
-                f"random-weights backbone, global{said}", "baseline", "noised", fused("global", side, "random")
-            ),
-        }
-    return entries
-
-
-METHODS = {
-    "forest": Entry("random forest, colour and texture", "baseline", "none", on_statistics(forest, TEXTURE_COLUMNS)),
-    "svm": Entry("RBF-SVM, colour and texture", "baseline", "none", on_statistics(support_vectors, TEXTURE_COLUMNS)),
-    "svm-shapes": Entry("RBF-SVM, with lines and shapes", "baseline", "none", on_statistics(support_vectors, 10_000)),
-    "cnn": Entry("small network from scratch", "baseline", "none", scratch),
-    "single": Entry("best single stream, linear probe", "baseline", "noised", best_single),
-    **_fused_entries(),
-}

@@ -75,8 +75,8 @@ def fit_scene(
     steps = settings.steps or steps_for(len(tiles), settings.batch)
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps + 1)
-    for step, draw in enumerate(_draws(len(tiles), settings, steps), start=1):
-        loss = _loss(model, tiles.rows(draw.tiles), scores, draw, settings.smoothing)
+    for step, draw in enumerate(draws(len(tiles), settings, steps), start=1):
+        loss = loss_on(model, tiles.rows(draw.tiles), scores, draw, settings.smoothing)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -89,7 +89,7 @@ def fit_scene(
 
 
 @dataclass(frozen=True)
-class _Draw:
+class Draw:
     """A step's tiles, one of eight ways to turn them, and how they are mixed: ``share`` of each and the rest of
     the one at the same place in ``order``."""
 
@@ -99,7 +99,8 @@ class _Draw:
     order: Tensor
 
 
-def _draws(count: int, settings: SceneSettings, steps: int) -> Iterator[_Draw]:
+def draws(count: int, settings: SceneSettings, steps: int) -> Iterator[Draw]:
+    """One for each step; every tile comes once before any comes again."""
     rng = np.random.default_rng(settings.seed)
     left: list[int] = []
     size = min(settings.batch, count)
@@ -108,11 +109,14 @@ def _draws(count: int, settings: SceneSettings, steps: int) -> Iterator[_Draw]:
             left += rng.permutation(count).tolist()
         picked, left = left[:size], left[size:]
         share = float(rng.beta(settings.mixup, settings.mixup))
-        yield _Draw(torch.tensor(picked), int(rng.integers(8)), share, torch.from_numpy(rng.permutation(size)))
+        yield Draw(torch.tensor(picked), int(rng.integers(8)), share, torch.from_numpy(rng.permutation(size)))
 
 
-def _loss(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw: _Draw, smoothing: float) -> Tensor:
-    """Mean cross-entropy of the members on a batch, turned, and mixed with itself (Zhang et al. 2018, mixup)."""
+def loss_on(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw: Draw, smoothing: float) -> Tensor:
+    """Mean cross-entropy of the members on a batch, turned, and mixed with itself (Zhang et al. 2018, mixup).
+
+    batch: the draw's tiles. scores: the kernel machine's, of all tiles.
+    """
 
     def mixed(values: Tensor) -> Tensor:
         return draw.share * values + (1 - draw.share) * values[draw.order]
