@@ -36,7 +36,7 @@ from benchmarks.scene_inputs import SceneInputs, tell
 from benchmarks.scene_methods import Task
 from benchmarks.scene_rows import METHODS, Entry
 from benchmarks.scene_sets import KINDS, SceneSet, open_scenes
-from satdifuser_qgis.engine.backbones.load import CLEAN, find_folder
+from satdifuser_qgis.engine.backbones import load_backbone
 
 SETS = (*KINDS, *SCALINGS)
 ALL_METHODS = tuple(dict.fromkeys((*METHODS, *quality.METHODS)))
@@ -125,7 +125,7 @@ def land_cover_rows(key: str, arguments: argparse.Namespace) -> list[dict[str, A
 
 def has_clean(reference: str) -> bool:
     """Whether a backbone has a network for one clean pass."""
-    return (find_folder("" if reference == DEFAULT_BACKBONE else reference)[0] / CLEAN / "config.json").is_file()
+    return load_backbone("" if reference == DEFAULT_BACKBONE else reference, torch.device("cpu")).has_clean
 
 
 def scene_table(rows: Sequence[dict[str, Any]]) -> str:

@@ -96,6 +96,19 @@ def test_a_damaged_config_is_told_when_it_is_read(folder: Path) -> None:
     assert caught.value.code == "bad_model"
 
 
+def test_one_network_may_do_both(tmp_path: Path) -> None:
+    folder = pixel_backbone(tmp_path / "plain")
+    card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
+    write(folder / "satdifuser.json", card | {"clean_network": "unet"})
+    backbone = load_backbone(str(folder), CPU)
+    assert backbone.clean.digest == backbone.digest
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    pyramid = Extractor(backbone, Recipe(mode="clean"), CPU)(images, [(0, 0)])
+    noised = Extractor(backbone, Recipe(times=(0,)), CPU)(images, [(0, 0)])
+    torch.testing.assert_close(pyramid[-1], noised[-1], rtol=0.1, atol=0.1)
+    assert not torch.equal(pyramid[-1], noised[-1])
+
+
 @pytest.mark.parametrize("change", [{"times": (20,)}, {"published": True}])
 def test_there_is_nothing_to_choose_about_noise(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="without noise"):
@@ -128,8 +141,9 @@ def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(
         segment.run(wanted, Silent(), outputs)
 
 
-def test_an_unknown_default_is_refused(folder):
+@pytest.mark.parametrize("key", ["default_extraction", "clean_network"])
+def test_an_unknown_choice_in_the_card_is_refused(folder, key):
     card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
-    write(folder / "satdifuser.json", card | {"default_extraction": "best"})
-    with pytest.raises(EngineError, match='default_extraction is "best"'):
+    write(folder / "satdifuser.json", card | {key: "best"})
+    with pytest.raises(EngineError, match=f'{key} is "best"'):
         load_backbone(str(folder), CPU)

@@ -200,8 +200,11 @@ def test_the_clean_pass_learns_what_the_noised_streams_tell(data: Path) -> None:
     assert checkpoint(data / "run", "clean")[1].losses["unexplained"] < first
     backbone = load_backbone(str(data / "run" / "tiny"), torch.device("cpu"))
     assert backbone.clean.streams() == backbone.streams()
+    assert backbone.clean.digest != backbone.digest
     train(request(data, "run", **changes, steps=3))
     assert read_clean(data / "run", 3) is None
+    further = load_backbone(str(data / "run" / "tiny"), torch.device("cpu"))
+    assert further.clean.digest == further.digest, "the older clean network is read with newer weights"
 
 
 def test_a_checkpoint_in_small_parts_is_taken_up(data: Path) -> None:

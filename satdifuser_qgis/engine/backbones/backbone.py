@@ -27,7 +27,7 @@ class Backbone:
 
     Images are (B,3,H,W) in [-1,1]; their sides must be multiples of ``size_multiple``. Times are model times.
     ``prompt`` is (1,L,C), encoded once, or None where the network takes no text. ``load_clean`` reads the twin whose
-    network was distilled for images without noise.
+    network is for images without noise.
     """
 
     def __init__(
@@ -110,6 +110,11 @@ class Backbone:
         """What automatic extraction takes: "noised" or "clean"."""
         return self.card.default_extraction
 
+    @property
+    def has_clean(self) -> bool:
+        """Whether it has a network for clean images."""
+        return self._load_clean is not None
+
     @cached_property
     def clean(self) -> Backbone:
         """The same with the network for clean images, which gives its features at time 0 in one pass.
@@ -119,8 +124,9 @@ class Backbone:
         if self._load_clean is None:
             raise EngineError(
                 "bad_model",
-                f'The backbone "{self.name}" has no network for clean images (no folder "clean" beside "unet").',
-                "Choose noised extraction, or a backbone that was distilled for clean images.",
+                f'The backbone "{self.name}" has no network for clean images (no folder "clean" beside "unet", '
+                'and no "clean_network" in satdifuser.json).',
+                "Choose noised extraction, or a backbone that knows clean images.",
             )
         return self._load_clean()
 

@@ -18,7 +18,8 @@ class Card:
     gsd_m: pixel sizes it was trained on, (low, high) in metres, or None. default_times: model times, ascending.
     default_streams: module paths, empty for the rule of its kind. prompt: the text that a latent model is asked with.
     unshuffle: of pixel-space models, how many image pixels a side become channels. default_extraction: what automatic
-    extraction takes.
+    extraction takes. clean_network: the subfolder whose network reads images without noise; "unet" where one network
+    does both.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Card:
     default_streams: tuple[str, ...] = ()
     prompt: str = "A satellite image"
     default_extraction: str = "noised"
+    clean_network: str = "clean"
 
 
 def read_card(folder: Path, space: str) -> Card:
@@ -51,6 +53,9 @@ def read_card(folder: Path, space: str) -> Card:
     extraction = str(data.get("default_extraction", Card.default_extraction))
     if extraction not in ("noised", "clean"):
         raise ValueError(f'default_extraction is "{extraction}" but must be noised or clean')
+    clean_network = str(data.get("clean_network", Card.clean_network))
+    if clean_network not in ("unet", "clean"):
+        raise ValueError(f'clean_network is "{clean_network}" but must be unet or clean')
     gsd = data.get("gsd_m")
     return Card(
         name=str(data.get("name", _title(folder))),
@@ -62,6 +67,7 @@ def read_card(folder: Path, space: str) -> Card:
         default_streams=tuple(data.get("default_streams", ())),
         prompt=str(data.get("prompt", Card.prompt)),
         default_extraction=extraction,
+        clean_network=clean_network,
     )
 
 

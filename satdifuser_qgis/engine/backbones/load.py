@@ -20,8 +20,6 @@ from .schedule import Schedule, read_schedule
 from .weights import NETWORKS, build_network, build_vae, network_class, read_config, read_weights, weight_files
 
 EMBEDDED = "compact-s2-rgb"
-# The subfolder of a pixel-space model with a network distilled to see the image itself, without noise.
-CLEAN = "clean"
 
 
 def load_backbone(ref: str, device: torch.device) -> Backbone:
@@ -98,7 +96,8 @@ def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
             "kind only networks in pixel space can be used.",
             "Choose a folder with a UNet2DConditionModel and its autoencoder, or a UNet2DModel alone.",
         )
-    card, schedule, clean = read_card(folder, "pixel"), read_schedule(folder / "scheduler"), folder / CLEAN
+    card, schedule = read_card(folder, "pixel"), read_schedule(folder / "scheduler")
+    clean = folder / card.clean_network
 
     def load_clean() -> Backbone:
         with _said_of(str(clean)):

@@ -135,7 +135,7 @@ def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: 
         clean = build_unet(bank.side, request.widths)
         clean.load_state_dict(second[0], strict=False)
     elif (target / "clean").exists():
-        reporter.log(f'"{target / "clean"}" belongs to older weights; distil it again.', "warning")
+        reporter.log(f'"{target / "clean"}" belongs to older weights and is no longer read.', "warning")
     facts = Facts(
         progress=progress,
         contents=bank.contents,
@@ -174,8 +174,7 @@ def _score(
     facts.labels, facts.labels_list = len(trial.fitting.classes), Path(request.labels).name
     pixels = [pixel_statistics(part.tiles) for part in (trial.fitting, trial.unseen)]
     facts.pixels = probe(pixels[0], trial.fitting.classes, pixels[1], trial.unseen.classes)
-    if clean is not None:
-        facts.clean = probe_network(clean.eval(), trial, reporter, clean=True)
+    facts.clean = probe_network((clean or trained).eval(), trial, reporter, clean=True)
     _tell(facts.trained.probes, reporter)
     facts.tried = add_tried(request.tried, _row(request, facts), outputs.part)
 

@@ -56,6 +56,10 @@ TRAINING = """
 BEFORE = """The first {step:,} steps made an earlier revision of this folder, by the recipe of its own card.
   """
 
+ONE_NETWORK = """- The one pass over the image without noise, at time 0, is by the same network (`clean_network` in
+  `satdifuser.json`): at time 1, where it is read otherwise, there is hardly any noise to do without.
+"""
+
 DISTILLATION = """- The folder `clean` holds a second network of the same layout for one pass over the image without
   noise, at time 0: distilled from the first one's streams at times {times} in {steps:,} steps, {views:,} tiles,
   {minutes:.0f} minutes.
@@ -199,7 +203,7 @@ def _training(facts: Facts) -> str:
     )
     second = facts.distillation
     if second is None:
-        return text
+        return text + ONE_NETWORK
     return text + DISTILLATION.format(
         times=", ".join(map(str, TOLD_TIMES)),
         steps=second.step,
@@ -215,7 +219,7 @@ def _figures(facts: Facts) -> str:
     if facts.labels:
         rows = {"this network": facts.trained.probes}
         if facts.clean is not None:
-            rows["its clean pass"] = facts.clean
+            rows["its clean pass" if facts.distillation else "the same, image without noise"] = facts.clean
         rows["same network, random weights"] = facts.untrained.probes
         rows["twelve statistics of the pixels"] = facts.pixels
         text += PROBE.format(

@@ -42,8 +42,8 @@ def export(
 ) -> None:
     """Writes the folder ``target``. ``place`` maps each file to where it is written until all of them are whole.
 
-    ``clean`` is the network of the one clean pass, where there is one. Weights are stored as float16. ``facts`` are
-    the figures of the card; its digest is filled in here.
+    ``clean`` is the network distilled for the one clean pass, None where ``unet`` makes that too. Weights are stored as
+    float16. ``facts`` are the figures of the card; its digest is filled in here.
     """
     digest = hashlib.sha256()
     for name, network in ((UNETS[NOISED], unet), (UNETS[CLEAN], clean)):
@@ -62,7 +62,14 @@ def export(
     texts = {
         "scheduler/scheduler_config.json": scheduler.to_json_string(),
         "model_index.json": _json(pipeline),
-        "satdifuser.json": _json({**_description(identity), **_kept(target), **_counts(facts, clean is not None)}),
+        "satdifuser.json": _json(
+            {
+                **_description(identity),
+                "clean_network": UNETS[NOISED if clean is None else CLEAN],
+                **_kept(target),
+                **_counts(facts, clean is not None),
+            }
+        ),
         "README.md": model_card(identity.name, identity.revision, facts),
     }
     for name, text in texts.items():
