@@ -61,7 +61,7 @@ class SceneInputs:
         return self._measured()[1]
 
     def cells(self, backbone: str, recipe: Recipe) -> Cells:
-        """Features by the backbone's own streams, and times where the recipe has none. All tiles get one noise."""
+        """Features by a recipe; what it leaves empty is the backbone's own. All tiles get the noise of one place."""
         if (backbone, recipe) not in self._cells:
             self._cells[backbone, recipe] = self._extracted(backbone, recipe)
         return self._cells[backbone, recipe]
@@ -109,8 +109,7 @@ class SceneInputs:
 
     @torch.inference_mode()
     def _summary(self, extractor: Extractor, rows: slice) -> list[Tensor]:
-        tiles = network_input(self.scenes.tiles[rows], self.scenes.kind)
-        return summarise(extractor(tiles, [(0, 0)] * len(tiles)), extractor.scales)
+        return read_cells(extractor, network_input(self.scenes.tiles[rows], self.scenes.kind))
 
     def _per_megapixel(self, started: float) -> float:
         pixels = len(self.scenes.tiles) * self.scenes.kind.px**2
@@ -134,11 +133,16 @@ class SceneInputs:
 
 
 def network_input(tiles: NDArray[np.uint8], kind: Kind) -> Tensor:
-    """What the network is shown of (N,3,S,S) bytes: -1 to 1, at its size."""
+    """What the network is shown of (N,3,S,S) bytes: (N,3,P,P) from -1 to 1, P being ``network_px``."""
     shown = torch.from_numpy(tiles).float() / 127.5 - 1
     if shown.shape[-1] == kind.network_px:
         return shown
     return functional.interpolate(shown, size=(kind.network_px,) * 2, mode="area")
+
+
+def read_cells(extractor: Extractor, images: Tensor) -> list[Tensor]:
+    """Summarised features of (N,3,P,P); all tiles get the noise of one place."""
+    return summarise(extractor(images, [(0, 0)] * len(images)), extractor.scales)
 
 
 def multiplications(work: Any) -> float:

@@ -29,8 +29,8 @@ from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit
 WIDTH, HEAD_CHANNELS = 64, 64
 # The search for the best single stream is on so many of the training tiles at most.
 MOST_SEARCHED = 2_000
-# The backbone's own times; the one pass without noise; and the times that the embedded backbone was read at before.
-NOISED, CLEAN, THREE_TIMES = Recipe(), Recipe(mode="clean"), Recipe(times=(1, 101, 201))
+# The backbone's own times.
+NOISED = Recipe()
 Rows = NDArray[np.int64]
 
 
@@ -146,7 +146,7 @@ def tiles_per_256(task: Task) -> float:
 
 
 def head_gmac(model: SceneDecoder, tiles: SceneTiles) -> float:
-    """What fuser and head take for one tile."""
+    """Thousand million multiply-adds of fuser and head for one tile."""
     one = tiles.rows(torch.tensor([0]))
 
     def work() -> None:

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.baselines.scene import forest, support_vectors
-from benchmarks.scene_methods import CLEAN, THREE_TIMES, Outcome, Task, best_single, fused, on_statistics, scratch
+from benchmarks.scene_methods import Outcome, Task, best_single, fused, on_statistics, scratch
 from benchmarks.scene_tuned import tuned
+from satdifuser_qgis.engine.features import Recipe
 from satdifuser_qgis.engine.features.statistics import TEXTURE_COLUMNS
+
+CLEAN = Recipe(mode="clean")
+# The times that the embedded backbone was read at before.
+THREE_TIMES = Recipe(times=(1, 101, 201))
 
 
 @dataclass(frozen=True)

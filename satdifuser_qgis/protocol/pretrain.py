@@ -52,7 +52,8 @@ class PretrainRequest:
     averaged network sees in another one. ``unknown_gsd`` is the share of views without pixel size.
 
     ``distil_minutes`` and ``distil_steps`` are the budget of the second part, which turns the averaged network's noised
-    passes at several times into one clean pass, kept in the folder's ``clean``; 0 minutes: none.
+    passes at several times into one clean pass, kept in the folder's ``clean``; 0 minutes: none,
+    and the averaged network itself makes that pass unless an earlier distillation belongs to it.
 
     ``part_mb`` above 0 writes checkpoints in numbers of 16 bits as files of at most so many MB, to be carried about.
     ``labels`` is a text file of tile ids whose classes score probes on the tiles left out (empty: no probe), at the

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import backbone
+from benchmarks import backbone, scene_tuned
 from benchmarks.baselines.scene import forest, from_scratch, support_vectors
 from benchmarks.scene_sets import fitted, open_scenes
 from satdifuser_qgis.engine.training import scene
@@ -99,6 +99,7 @@ def test_the_network_from_scratch_gives_a_class_a_tile():
 def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SATDIFUSER_DATA", str(data))
     monkeypatch.setattr(scene, "steps_for", lambda tiles, batch: 5)
+    monkeypatch.setattr(scene_tuned, "MOST_STEPS", 2)
     folder = pixel_backbone(tmp_path / "tiny", attention=False)
     texts = [
         "--sets",
@@ -106,7 +107,7 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
         "--labels",
         "200",
         "--methods",
-        "forest,global-side,random,clean",
+        "forest,global-side,random,clean,three-times,tuned",
         "--seeds",
         "0,",
         "--threads",
@@ -114,7 +115,9 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
     ]
     arguments = backbone.read_arguments([*texts, "--backbone", str(folder), "--cache", str(tmp_path / "cache")])
     results = backbone.compare(arguments, tmp_path)
-    assert [row["method"] for row in results["rows"]] == ["forest", "global-side", "random"]
+    assert [row["method"] for row in results["rows"]] == ["forest", "global-side", "random", "three-times", "tuned"]
+    frozen, _, tuned = results["rows"][2:]
+    assert tuned["trained_parameters"] > frozen["trained_parameters"]
     row = results["rows"][1]
     assert (row["set"], row["labels"], row["kind"], row["extraction"]) == ("eurosat", 200, "ours", "noised")
     assert row["backbone_saw_labels"] is False
@@ -123,7 +126,7 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
     assert row["runs"][0]["labels_used"] == 16
     assert set(results["denoising"]) == {"this", "untrained"}
     said = capsys.readouterr()
-    assert "| EuroSAT | 200 | ours, global + statistics | 100.0 |" in said.out
+    assert "| ours, global + statistics | 100.0 ± 0.0 (100.0) |" in said.out
     assert "clean is left out" in said.err
 
 

@@ -1,4 +1,4 @@
-"""Clean extraction: one pass over the image itself, by a second network that is read only when it is wanted."""
+"""Clean extraction: one pass over the image itself, by a second network or the only one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,17 @@ def let_clean_be_automatic(folder: Path) -> None:
     write(folder / "satdifuser.json", card | {"default_extraction": "clean"})
 
 
-def test_features_do_not_depend_on_the_place_and_are_those_of_the_clean_network_at_time_zero(folder: Path) -> None:
+def let_one_network_do_both(folder: Path) -> None:
+    card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
+    write(folder / "satdifuser.json", card | {"clean_network": "unet"})
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_features_do_not_depend_on_the_place_and_are_those_of_the_clean_network_at_time_zero(
+    folder: Path, shared: bool
+) -> None:
+    if shared:
+        let_one_network_do_both(folder)
     images = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(3)) * 2 - 1
     backbone = load_backbone(str(folder), CPU)
     name = backbone.default_streams[-1]
@@ -67,7 +77,8 @@ def test_features_do_not_depend_on_the_place_and_are_those_of_the_clean_network_
     assert extractor.recipe.times == (0,)
     assert torch.equal(pyramid[0], extractor(images, [(8, 8), (5, 7)])[0])
     seen: list[torch.Tensor] = []
-    network = load_backbone(str(folder), CPU).clean.network
+    twin = load_backbone(str(folder), CPU)
+    network = twin.network if shared else twin.clean.network
     network.get_submodule(name).register_forward_hook(lambda _module, _args, output: seen.append(output))
     network(backbone.encode(images), torch.zeros(2))
     torch.testing.assert_close(pyramid[0][:, 0], seen[0])
@@ -96,17 +107,18 @@ def test_a_damaged_config_is_told_when_it_is_read(folder: Path) -> None:
     assert caught.value.code == "bad_model"
 
 
-def test_one_network_may_do_both(tmp_path: Path) -> None:
+def test_one_network_may_do_both_wherever_it_lies(tmp_path: Path) -> None:
     folder = pixel_backbone(tmp_path / "plain")
-    card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
-    write(folder / "satdifuser.json", card | {"clean_network": "unet"})
+    let_one_network_do_both(folder)
+    (folder / "checkpoint-5").mkdir()
+    (folder / "unet").rename(folder / "checkpoint-5" / "unet")
     backbone = load_backbone(str(folder), CPU)
+    assert backbone.has_clean
     assert backbone.clean.digest == backbone.digest
-    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    pyramid = Extractor(backbone, Recipe(mode="clean"), CPU)(images, [(0, 0)])
-    noised = Extractor(backbone, Recipe(times=(0,)), CPU)(images, [(0, 0)])
-    torch.testing.assert_close(pyramid[-1], noised[-1], rtol=0.1, atol=0.1)
-    assert not torch.equal(pyramid[-1], noised[-1])
+
+
+def test_the_embedded_backbone_reads_clean_images() -> None:
+    assert load_backbone("", CPU).has_clean
 
 
 @pytest.mark.parametrize("change", [{"times": (20,)}, {"published": True}])
@@ -123,11 +135,15 @@ def test_automatic_follows_the_backbone_unless_times_are_chosen(request_, folder
     assert train(dataclasses.replace(request_, extraction=1)) == "noised"
 
 
-def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(request_, folder, tmp_path):
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(request_, folder, tmp_path, shared):
+    if shared:
+        let_one_network_do_both(folder)
     assert train(dataclasses.replace(request_, extraction=3)) == "clean"
     noised, header = load_backbone(str(folder), CPU), read_header(request_.model)
     assert header.features["times"] == [0]
-    assert header.backbone.digest == noised.clean.digest != noised.digest
+    assert header.backbone.digest == noised.clean.digest
+    assert (noised.clean.digest == noised.digest) is shared
     target = str(tmp_path / "map.tif")
     wanted = SegmentRequest(input=request_.input, model=request_.model, output=target)
     with Outputs("test") as outputs:
@@ -135,8 +151,9 @@ def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(
         outputs.commit()
     with rasterio.open(target) as file:
         assert set(np.unique(file.read(1))) <= {1, 2, 3, 4}
-    weights = (folder / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
-    (folder / WEIGHTS).write_bytes(weights)
+    own, other = ("unet", "clean") if shared else ("clean", "unet")
+    weights = (folder / other / "diffusion_pytorch_model.safetensors").read_bytes()
+    (folder / own / "diffusion_pytorch_model.safetensors").write_bytes(weights)
     with pytest.raises(EngineError, match="other weights is installed"), Outputs("test") as outputs:
         segment.run(wanted, Silent(), outputs)
 

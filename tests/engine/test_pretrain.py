@@ -38,6 +38,7 @@ from satdifuser_qgis.engine.training.pretraining.state import read_clean
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.pretrain import PretrainRequest, Source
 from tests.data import write_raster
+from tests.engine.notes import Notes
 
 SECRET = ("Forest/Forest_3", "River/River_1")
 
@@ -207,6 +208,22 @@ def test_the_clean_pass_learns_what_the_noised_streams_tell(data: Path) -> None:
     assert further.clean.digest == further.digest, "the older clean network is read with newer weights"
 
 
+def test_a_distilled_network_stays_while_its_teacher_stays_and_the_card_says_which_is_read(data: Path) -> None:
+    folder = data / "run" / "tiny"
+    train(request(data, "run", steps=2, distil_minutes=5.0, distil_steps=2))
+    first = load_backbone(str(folder), torch.device("cpu")).clean.digest
+    # Another run folder, as in a clone: weights and counts come from the written backbone.
+    train(request(data, "clone", backbone=str(folder), minutes=0.0))
+    assert load_backbone(str(folder), torch.device("cpu")).clean.digest == first
+    assert "| distilled network, without noise |" in (folder / "README.md").read_text()
+    notes = Notes()
+    train(request(data, "clone", backbone=str(folder), steps=3), notes)
+    assert any("no longer read" in line for line in notes.lines)
+    text = (folder / "README.md").read_text()
+    assert "| this network, without noise |" in text
+    assert "by the same network (`clean_network`" in text
+
+
 def test_a_checkpoint_in_small_parts_is_taken_up(data: Path) -> None:
     train(request(data, "exact", labels=""))
     train(request(data, "parts", labels="", part_mb=0.05))
@@ -269,9 +286,13 @@ def test_every_training_that_was_scored_is_in_the_table_of_what_was_tried(data: 
     tried = str(data / "tried.json")
     train(request(data, "one", tried=tried))
     train(request(data, "two", tried=tried, alignment=0.0))
+    train(request(data, "two", tried=tried, alignment=0.0))
     rows = json.loads(Path(tried).read_text())
     assert [(row["run"], row["alignment"]) for row in rows] == [("one", 1.0), ("two", 0.0)]
     assert all(0 <= row["SVM"] <= 1 for row in rows)
+    train(request(data, "two", tried=tried, minutes=0.0, distil_minutes=5.0, distil_steps=2))
+    distilled = [row["distilled minutes"] is not None for row in json.loads(Path(tried).read_text())]
+    assert distilled == [False, False, True]
     assert "| one | 6 |" in (data / "two" / "tiny" / "README.md").read_text()
 
 

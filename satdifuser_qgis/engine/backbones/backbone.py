@@ -124,9 +124,9 @@ class Backbone:
         if self._load_clean is None:
             raise EngineError(
                 "bad_model",
-                f'The backbone "{self.name}" has no network for clean images (no folder "clean" beside "unet", '
-                'and no "clean_network" in satdifuser.json).',
-                "Choose noised extraction, or a backbone that knows clean images.",
+                f'The backbone "{self.name}" has no network for clean images: there is no folder "clean", and '
+                'satdifuser.json does not say "clean_network": "unet".',
+                "Choose noised extraction, or a backbone that reads images without noise.",
             )
         return self._load_clean()
 

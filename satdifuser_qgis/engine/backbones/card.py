@@ -18,8 +18,8 @@ class Card:
     gsd_m: pixel sizes it was trained on, (low, high) in metres, or None. default_times: model times, ascending.
     default_streams: module paths, empty for the rule of its kind. prompt: the text that a latent model is asked with.
     unshuffle: of pixel-space models, how many image pixels a side become channels. default_extraction: what automatic
-    extraction takes. clean_network: the subfolder whose network reads images without noise; "unet" where one network
-    does both.
+    extraction takes. clean_network: of pixel-space models, the subfolder whose network reads images without noise;
+    "unet" where one network does both.
     """
 
     name: str

@@ -97,7 +97,7 @@ def _load_pixel(folder: Path, unet: Path, device: torch.device) -> Backbone:
             "Choose a folder with a UNet2DConditionModel and its autoencoder, or a UNet2DModel alone.",
         )
     card, schedule = read_card(folder, "pixel"), read_schedule(folder / "scheduler")
-    clean = folder / card.clean_network
+    clean = unet if card.clean_network == "unet" else folder / card.clean_network
 
     def load_clean() -> Backbone:
         with _said_of(str(clean)):

@@ -17,7 +17,7 @@ class Recipe:
 
     times: model times, ascending. mode: "noised" adds noise to each time independently; "inversion" walks there
     by the network's own predictions, over a grid of ``steps`` times; "clean" shows the image itself, once, at time 0,
-    to a network that knows it. metadata: of backbones that know it, leave the numbers out, give zeros, or
+    to a network that reads it so. metadata: of backbones that know it, leave the numbers out, give zeros, or
     the image's own. published: read predictions, choose times and sample latents as SatDiFuser's published code does.
     """
 

@@ -129,7 +129,7 @@ def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: 
     weights, progress = averaged_unet(folder, target)
     trained, untrained = build_unet(bank.side, request.widths), _untrained(bank.side, request)
     trained.load_state_dict(weights, strict=False)
-    second = read_clean(folder, progress.step)
+    second = read_clean(folder, progress.step, target)
     clean = None
     if second is not None:
         clean = build_unet(bank.side, request.widths)
@@ -196,6 +196,7 @@ def _row(request: PretrainRequest, facts: Facts) -> dict[str, Any]:
         "finish": settings.get("finish", 0.0),
         "linear": facts.trained.probes[0],
         "SVM": facts.trained.probes[1],
+        "distilled minutes": None if facts.distillation is None else round(facts.distillation.seconds / 60),
         "clean linear": clean[0],
         "clean SVM": clean[1],
     }

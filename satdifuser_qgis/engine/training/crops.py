@@ -40,9 +40,12 @@ def turned(sample: Sample, turn: int) -> Sample:
     Features of a turned image are not exactly turned features; the difference acts as a mild augmentation.
     """
 
-    def apply(tensor: Tensor) -> Tensor:
-        rotated = torch.rot90(tensor, turn % 4, (-2, -1))
-        return rotated.flip(-1) if turn >= 4 else rotated
+    pyramid = [reoriented(level, turn) for level in sample.pyramid]
+    pixels, target = reoriented(sample.pixels, turn), reoriented(sample.target, turn)
+    return replace(sample, pyramid=pyramid, pixels=pixels, target=target)
 
-    pyramid = [apply(level) for level in sample.pyramid]
-    return replace(sample, pyramid=pyramid, pixels=apply(sample.pixels), target=apply(sample.target))
+
+def reoriented(values: Tensor, turn: int) -> Tensor:
+    """(…,H,W) mirrored and turned in one of eight ways; ``turn`` is 0 (as it is) to 7."""
+    rotated = torch.rot90(values, turn % 4, (-2, -1))
+    return rotated.flip(-1) if turn >= 4 else rotated

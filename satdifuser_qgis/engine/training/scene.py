@@ -15,6 +15,7 @@ from ...protocol.errors import EngineError
 from ..decoder import DecoderConfig
 from ..reporter import Reporter
 from ..scene import SceneDecoder
+from .crops import reoriented
 from .kernel import fit_kernel
 from .loop import BALANCE_WEIGHT
 
@@ -83,15 +84,15 @@ def fit_scene(
         optimiser.step()
         schedule.step()
         if step % 50 == 0 or step == steps:
-            _check(loss, step)
+            check_loss(loss, step)
             reporter.progress(step, steps, "steps", message)
     return model.eval()
 
 
 @dataclass(frozen=True)
 class Draw:
-    """A step's tiles, one of eight ways to turn them, and how they are mixed: ``share`` of each and the rest of
-    the one at the same place in ``order``."""
+    """A step's ``tiles`` (B,), one of eight ways to turn them (0 to 7), and how they are mixed: ``share`` (0 to 1) of
+    each and the rest of the one at the same place in ``order`` (B,)."""
 
     tiles: Tensor
     turn: int
@@ -115,13 +116,13 @@ def draws(count: int, settings: SceneSettings, steps: int) -> Iterator[Draw]:
 def loss_on(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw: Draw, smoothing: float) -> Tensor:
     """Mean cross-entropy of the members on a batch, turned, and mixed with itself (Zhang et al. 2018, mixup).
 
-    batch: the draw's tiles. scores: the kernel machine's, of all tiles.
+    batch: the draw's tiles. scores: the kernel machine's (N,classes) of all tiles.
     """
 
     def mixed(values: Tensor) -> Tensor:
         return draw.share * values + (1 - draw.share) * values[draw.order]
 
-    pyramid = [mixed(_turned(part, draw.turn)) for part in model.standardised(batch.cells)]
+    pyramid = [mixed(reoriented(part, draw.turn)) for part in model.standardised(batch.cells)]
     fused = model.decoder.fuser(pyramid)
     beside = None if scores is None else mixed(scores[draw.tiles])
     logits = model.head.member_logits(fused.maps, beside).transpose(1, 2)
@@ -131,13 +132,8 @@ def loss_on(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw:
     return loss if fused.balance is None else loss + BALANCE_WEIGHT * fused.balance
 
 
-def _turned(cells: Tensor, turn: int) -> Tensor:
-    """Cells mirrored and turned; features of a turned tile are about the turned features."""
-    turned = torch.rot90(cells, turn % 4, (-2, -1))
-    return turned.flip(-1) if turn >= 4 else turned
-
-
-def _check(loss: Tensor, step: int) -> None:
+def check_loss(loss: Tensor, step: int) -> None:
+    """Raises EngineError("bad_input") for a loss that is no number."""
     if not math.isfinite(float(loss.detach())):
         raise EngineError(
             "bad_input",

@@ -208,7 +208,8 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "How the image is brought to the noise level of each time before its features are read. Clean reads it "
-                "once, without noise, and needs a backbone that was made for it. Automatic: the backbone's own choice.",
+                "once, without noise: the embedded backbone can, others need a network for it. Automatic: the "
+                "backbone's own choice.",
             ),
             advanced=True,
         )

@@ -56,8 +56,8 @@ TRAINING = """
 BEFORE = """The first {step:,} steps made an earlier revision of this folder, by the recipe of its own card.
   """
 
-ONE_NETWORK = """- The one pass over the image without noise, at time 0, is by the same network (`clean_network` in
-  `satdifuser.json`): at time 1, where it is read otherwise, there is hardly any noise to do without.
+ONE_NETWORK = """- Without noise, at time 0, the image is read by the same network (`clean_network` in
+  `satdifuser.json`).
 """
 
 DISTILLATION = """- The folder `clean` holds a second network of the same layout for one pass over the image without
@@ -89,7 +89,7 @@ tiles of the first source, macro F1:
 TRIED = """
 ## What was tried
 
-Probes as above, each training by the same recipe with other settings:
+Probes as above, one row a training or distillation by this recipe:
 
 {table}
 """
@@ -219,7 +219,8 @@ def _figures(facts: Facts) -> str:
     if facts.labels:
         rows = {"this network": facts.trained.probes}
         if facts.clean is not None:
-            rows["its clean pass" if facts.distillation else "the same, image without noise"] = facts.clean
+            reader = "distilled" if facts.distillation else "this"
+            rows[f"{reader} network, without noise"] = facts.clean
         rows["same network, random weights"] = facts.untrained.probes
         rows["twelve statistics of the pixels"] = facts.pixels
         text += PROBE.format(

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from .card import Facts, model_card
 from .network import UNSHUFFLE
-from .state import CLEAN, NOISED, UNETS, WEIGHTS
+from .state import CLEAN, COUNTS, NOISED, UNETS, WEIGHTS
 
 Place = Callable[[Path], Path]
 
@@ -98,9 +98,9 @@ def _description(identity: Identity) -> dict[str, Any]:
 
 def _counts(facts: Facts, clean: bool) -> dict[str, Any]:
     """The counts by which a later training goes on from the folder."""
-    counts = {"training": asdict(facts.progress)}
+    counts = {COUNTS[NOISED]: asdict(facts.progress)}
     if clean and facts.distillation is not None:
-        counts["distillation"] = asdict(facts.distillation)
+        counts[COUNTS[CLEAN]] = asdict(facts.distillation)
     return counts
 
 

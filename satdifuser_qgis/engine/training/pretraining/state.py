@@ -16,6 +16,8 @@ from .checkpoint import Progress, progress_from, read_checkpoint, write_checkpoi
 
 NOISED, CLEAN = "checkpoint", "clean"
 UNETS = {NOISED: "unet", CLEAN: "clean"}
+# Where the written folder's card keeps the counts of each.
+COUNTS = {NOISED: "training", CLEAN: "distillation"}
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 EMA_DECAY = 0.999
 
@@ -95,12 +97,12 @@ class State:
         return True
 
 
-def read_written(backbone: Path) -> tuple[dict[str, Tensor], Progress] | None:
-    """Weights (float32) and counts of a folder that `export` wrote; None where there is none with counts."""
-    card, weights = backbone / "satdifuser.json", backbone / UNETS[NOISED] / WEIGHTS
+def read_written(backbone: Path, name: str = NOISED) -> tuple[dict[str, Tensor], Progress] | None:
+    """Weights (float32) and counts of a network that `export` wrote; None where there is none with counts."""
+    card, weights = backbone / "satdifuser.json", backbone / UNETS[name] / WEIGHTS
     if not (card.exists() and weights.exists()):
         return None
-    counts = json.loads(card.read_text(encoding="utf-8")).get("training")
+    counts = json.loads(card.read_text(encoding="utf-8")).get(COUNTS[name])
     if counts is None:
         return None
     return {key: value.float() for key, value in load_file(weights).items()}, progress_from(counts)
@@ -120,12 +122,15 @@ def averaged_unet(folder: Path, backbone: Path) -> tuple[dict[str, Tensor], Prog
     return written
 
 
-def read_clean(folder: Path, step: int) -> tuple[dict[str, Tensor], Progress] | None:
-    """The averaged weights and counts of the student whose teacher stood at ``step``; None where there is none."""
+def read_clean(folder: Path, step: int, backbone: Path | None = None) -> tuple[dict[str, Tensor], Progress] | None:
+    """The averaged weights and counts of the student whose teacher stood at ``step``: of the checkpoint, else of the
+    written backbone, if one is named; None where there is none.
+    """
     found = read_checkpoint(folder, CLEAN)
-    if found is None or found[1].settings.get("teacher_step") != step:
-        return None
-    return under(found[0], "average.unet."), found[1]
+    if found is not None and found[1].settings.get("teacher_step") == step:
+        return under(found[0], "average.unet."), found[1]
+    written = None if backbone is None else read_written(backbone, CLEAN)
+    return None if written is None or written[1].settings.get("teacher_step") != step else written
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,9 +17,9 @@ def read_tried(path: str) -> list[Row]:
 
 
 def add_tried(path: str, row: Row, place: Callable[[Path], Path]) -> list[Row]:
-    """The rows with this one, which replaces an older one of the same run and step; written where a path is given."""
-    same = ("run", "step")
-    rows = [old for old in read_tried(path) if any(old.get(key) != row[key] for key in same)] + [row]
+    """The rows with this one, written where a path is given. It replaces one of the same run, step and distillation."""
+    same = ("run", "step", "distilled minutes")
+    rows = [old for old in read_tried(path) if any(old.get(key) != row.get(key) for key in same)] + [row]
     if path:
         place(Path(path)).write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return rows
