@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.scene_sets import open_scenes
 from satdifuser_qgis.engine.backbones import load_backbone
 from satdifuser_qgis.engine.backbones.streams import Scale
 from satdifuser_qgis.engine.decoder import DecoderConfig
@@ -26,6 +27,7 @@ from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.codec import to_plain
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.folders import shipped_models
 from tests.engine.tiny import pixel_backbone
 
 SCALES = (Scale(2, ("a", "b"), (6, 6)), Scale(4, ("c",), (8,)))
@@ -202,6 +204,15 @@ def test_a_scene_model_reads_back_and_names_tiles_and_no_map_is_made_of_it(tmp_p
     with pytest.raises(EngineError, match="names whole scenes") as caught:
         LandCoverModel.load(tmp_path / "m.safetensors", device)
     assert caught.value.code == "bad_model"
+
+
+def test_the_shipped_classifier_names_real_tiles_of_ground_that_no_training_saw(shared_data):
+    model = SceneModel.load(shipped_models() / "eurosat-scenes.safetensors", torch.device("cpu"))
+    scenes = open_scenes("eurosat", shared_data, [200], [0], None)
+    rows = scenes.test[::13]
+    found = model.probabilities(torch.from_numpy(scenes.tiles[rows]).float() / 127.5 - 1).argmax(1).numpy()
+    assert len(found) == 101
+    assert (found == scenes.targets[rows]).mean() > 0.85
 
 
 def test_a_training_that_diverges_is_told():
