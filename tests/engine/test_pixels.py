@@ -19,7 +19,15 @@ from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
 from satdifuser_qgis.engine.training.learners import OnFeatures
 from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder
-from satdifuser_qgis.engine.training.pixels import MOST_PX, UNKNOWN_SHARE, Weighing, _count, _labelled, add_pixels
+from satdifuser_qgis.engine.training.pixels import (
+    MOST_PX,
+    UNKNOWN_SHARE,
+    Weighing,
+    _count,
+    _labelled,
+    add_pixels,
+    least_share,
+)
 from satdifuser_qgis.engine.training.samples import Sample
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
@@ -173,3 +181,20 @@ def test_a_map_of_single_pixels_computes_no_features(request_, tmp_path, monkeyp
     weigh_features(Path(request_.model))
     with pytest.raises(AssertionError, match="features were computed"), Outputs("test") as outputs:
         segment.run(mapping, Silent(), outputs)
+
+
+def test_features_get_the_least_share_that_blocks_of_ground_do_not_speak_against():
+    weight = np.full(6, 100.0)
+    sure = np.outer([3.0, 2.0, 1.0], weight)
+    assert least_share(sure, weight) == 2
+    unsure = sure + np.outer([1.0, 0.0, -1.0], [400, -400, 350, -350, 300, -300])
+    assert unsure.sum(1).argmin() == 2
+    assert least_share(unsure, weight) == 0
+    assert least_share(np.vstack([sure, sure[-1:]]), weight) == 2
+    assert least_share(sure[:, :1], weight[:1]) == 0
+
+
+def test_blocks_count_by_what_is_known_of_them():
+    weight = np.array([1.0, 1.0, 1000.0, 1000.0])
+    losses = np.stack([weight * [9, 9, 1.0, 1.1], weight * [1, 1, 1.1, 1.2]])
+    assert least_share(losses, weight) == 0

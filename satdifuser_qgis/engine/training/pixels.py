@@ -6,6 +6,7 @@ pixels cannot tell places apart. With more labels the features win, and their sh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,9 +70,7 @@ class Weighing:
 def add_pixels(
     learner: Learner, decoder: Decoder, samples: Sequence[Sample], classes: int, seed: int, reporter: Reporter
 ) -> Weighing:
-    """Trains the decoder's classifier of pixels, then gives fuser and head that one of `SHARES` with the least mean
-    cross-entropy on the ground held back, classes weighed as in training.
-    """
+    """Trains the decoder's classifier of pixels, then gives fuser and head one of `SHARES`, see `least_share`."""
     classifier = decoder.pixels
     if classifier is None:
         raise ValueError("this decoder has no classifier of pixels")
@@ -133,7 +132,7 @@ def _weigh(
     weights = class_weights(samples, classes)
     blocks = 1 + max((int(sample.block.max()) for sample in checking), default=-1)
     matrices = np.zeros((len(SHARES), blocks, classes, classes), np.int64)
-    losses, weight = torch.zeros(len(SHARES), dtype=torch.float64), 0.0
+    losses, weight = np.zeros((len(SHARES), blocks)), np.zeros(blocks)
     learner.module.eval()
     with learner.as_stored():
         for number, sample in enumerate(checking):
@@ -141,16 +140,37 @@ def _weigh(
             truth = sample.held_back[known]
             fused = learner.logits([sample])[0][0].float().cpu()[:, known].T
             plain = classifier(sample.pixels[None].to(learner.device))[0].float().cpu()[:, known].T
+            block = sample.block[known].numpy()
             cells = (sample.block[known] * classes + truth) * classes
             for place, share in enumerate(SHARES):
                 logits = mixed(fused, plain, share)
-                losses[place] += functional.cross_entropy(logits, truth, weights, reduction="sum").double()
+                errors = functional.cross_entropy(logits, truth, weights, reduction="none")
+                losses[place] += np.bincount(block, errors.numpy(), blocks)
                 counts = torch.bincount(cells + logits.argmax(1), minlength=blocks * classes**2)
                 matrices[place] += counts.view(blocks, classes, classes).numpy()
-            weight += float(weights[truth].sum())
+            weight += np.bincount(block, weights[truth].numpy(), blocks)
             reporter.progress(number + 1, len(checking), "tiles", "Weighing features against single pixels")
-    if not weight:
+    if not weight.any():
         return Weighing(UNKNOWN_SHARE)
-    best = int(losses.argmin())
+    chosen = least_share(losses[:, weight > 0], weight[weight > 0])
     mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
-    return Weighing(SHARES[best], mious[-1], mious[0], mious[best], matrices[best])
+    return Weighing(SHARES[chosen], mious[-1], mious[0], mious[chosen], matrices[chosen])
+
+
+def least_share(losses: NDArray[np.float64], weight: NDArray[np.float64]) -> int:
+    """The place of the least share that is not worse than the best one by more than one standard error.
+
+    losses: (shares, blocks), sums of cross-entropies with classes weighed as in training; weight: (blocks,), sums of
+    these weights, above 0. The error is that of the difference of two ratios of sums over blocks, since the pixels of
+    a block stand for one piece of ground; of one block alone it is unknown, and fuser and head get nothing.
+    """
+    best, blocks = losses[losses.sum(1).argmin()], len(weight)
+
+    def is_close(own: NDArray[np.float64]) -> bool:
+        if blocks == 1:
+            return True
+        worse = (own - best).sum() / weight.sum()
+        rest = own - best - worse * weight
+        return bool(worse <= math.sqrt(blocks / (blocks - 1) * (rest**2).sum()) / weight.sum())
+
+    return next(place for place, own in enumerate(losses) if is_close(own))
