@@ -198,3 +198,8 @@ def test_blocks_count_by_what_is_known_of_them():
     weight = np.array([1.0, 1.0, 1000.0, 1000.0])
     losses = np.stack([weight * [9, 9, 1.0, 1.1], weight * [1, 1, 1.1, 1.2]])
     assert least_share(losses, weight) == 0
+
+
+def test_a_small_share_of_what_looks_better_is_explained():
+    assert "look better there" in Weighing(0.0, 0.38, 0.31, 0.31).sentence
+    assert "look better there" not in Weighing(0.4, 0.38, 0.31, 0.41).sentence

@@ -135,7 +135,10 @@ def _write(request: PretrainRequest, bank: Bank, trial: Trial | None, reporter: 
         clean = build_unet(bank.side, request.widths)
         clean.load_state_dict(second[0], strict=False)
     elif (target / "clean").exists():
-        reporter.log(f'"{target / "clean"}" belongs to older weights and is no longer read.', "warning")
+        reporter.log(
+            f'"{target / "clean"}" belongs to older weights and is no longer read; distil it again, or delete it.',
+            "warning",
+        )
     facts = Facts(
         progress=progress,
         contents=bank.contents,

@@ -64,7 +64,10 @@ class Weighing:
         if self.miou is None:
             return f"The map is decided {parts}: no held-back ground tells which to trust more."
         figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
-        return f"The map is decided {parts} (mean IoU on held-back ground {figures}, {self.miou:.3f} together)."
+        said = f"The map is decided {parts} (mean IoU on held-back ground {figures}, {self.miou:.3f} together)."
+        if (self.fused_miou or 0) > self.miou:
+            said += " Fuser and head alone look better there; more labels, far apart, would show whether they are."
+        return said
 
 
 def add_pixels(
