@@ -21,14 +21,16 @@ from satdifuser_qgis.engine.training.learners import OnFeatures
 from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder
 from satdifuser_qgis.engine.training.pixels import (
     MOST_PX,
+    SHARES,
     UNKNOWN_SHARE,
     Weighing,
     _count,
     _labelled,
     add_pixels,
-    least_share,
+    best_and_chosen,
 )
 from satdifuser_qgis.engine.training.samples import Sample
+from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
@@ -183,23 +185,59 @@ def test_a_map_of_single_pixels_computes_no_features(request_, tmp_path, monkeyp
         segment.run(mapping, Silent(), outputs)
 
 
-def test_features_get_the_least_share_that_blocks_of_ground_do_not_speak_against():
+# Two shares, the first of which is worse on block after block by these means of cross-entropy.
+WORSE = np.array([0.5, 0.1, 0.3, -0.1, 0.2, 0.2])
+
+
+def losses_of(worse: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Sums of a share that is worse, and of the best one."""
+    return np.stack([weight * (1 + worse), weight])
+
+
+@pytest.mark.parametrize(("factor", "chosen"), [(0.98, 1), (1.02, 0)])
+def test_the_least_share_within_one_standard_error_is_given(factor, chosen):
     weight = np.full(6, 100.0)
-    sure = np.outer([3.0, 2.0, 1.0], weight)
-    assert least_share(sure, weight) == 2
-    unsure = sure + np.outer([1.0, 0.0, -1.0], [400, -400, 350, -350, 300, -300])
-    assert unsure.sum(1).argmin() == 2
-    assert least_share(unsure, weight) == 0
-    assert least_share(np.vstack([sure, sure[-1:]]), weight) == 2
-    assert least_share(sure[:, :1], weight[:1]) == 0
+    error = WORSE.std(ddof=1) / np.sqrt(6)
+    worse = (WORSE - WORSE.mean()) * factor + error
+    assert best_and_chosen(losses_of(worse, weight), weight) == (1, chosen)
 
 
-def test_blocks_count_by_what_is_known_of_them():
-    weight = np.array([1.0, 1.0, 1000.0, 1000.0])
-    losses = np.stack([weight * [9, 9, 1.0, 1.1], weight * [1, 1, 1.1, 1.2]])
-    assert least_share(losses, weight) == 0
+@pytest.mark.parametrize(("factor", "chosen"), [(0.98, 1), (1.02, 0)])
+def test_the_standard_error_leaves_each_block_out_by_what_is_known_of_it(factor, chosen):
+    weight = np.array([300.0, 50, 200, 80, 120, 250])
+    mean = np.average(WORSE, weights=weight)
+    left_out = [np.average(np.delete(WORSE, i), weights=np.delete(weight, i)) for i in range(6)]
+    error = np.sqrt(5 / 6 * sum((value - np.mean(left_out)) ** 2 for value in left_out))
+    worse = (WORSE - mean) * factor + error
+    assert best_and_chosen(losses_of(worse, weight), weight) == (1, chosen)
 
 
-def test_a_small_share_of_what_looks_better_is_explained():
-    assert "look better there" in Weighing(0.0, 0.38, 0.31, 0.31).sentence
-    assert "look better there" not in Weighing(0.4, 0.38, 0.31, 0.41).sentence
+def test_of_one_block_or_next_to_one_half_the_best_share_is_given():
+    shares = np.array([9.0, 8, 7, 6, 5, 4, 5, 6, 7, 8, 9])
+    for weight in (np.array([100.0]), np.array([100.0, 0.1])):
+        assert best_and_chosen(np.outer(shares, weight), weight) == (5, 2)
+        assert best_and_chosen(np.outer(-np.arange(11), weight), weight) == (10, 5)
+
+
+def test_one_block_that_features_tell_does_not_lose_them():
+    samples = [
+        sample for sample in ground(told_by_pixels=False, told_by_features=True) if not (sample.block == 1).any()
+    ]
+    found = weighing_on(samples)
+    assert found.best_share > 0.8
+    assert found.share == SHARES[SHARES.index(found.best_share) // 2]
+    assert found.miou > 0.8
+
+
+def test_losses_that_are_no_numbers_are_told():
+    samples = ground(True, True)
+    learner = OnFeatures(new_decoder(CONFIG, 0), torch.device("cpu"), True)
+    samples[-1].pyramid[0][:] = float("nan")
+    with pytest.raises(EngineError, match="no number"):
+        add_pixels(learner, learner.module, samples, 3, 0, Silent())
+
+
+def test_a_share_that_chance_kept_small_is_explained():
+    assert "favours 50 %" in Weighing(0.1, 0.5, 0.38, 0.31, 0.31).sentence
+    assert "favours" not in Weighing(0.9, 0.9, 0.5004, 0.40, 0.5003).sentence
+    assert "favours" not in Weighing(UNKNOWN_SHARE).sentence

@@ -6,7 +6,6 @@ pixels cannot tell places apart. With more labels the features win, and their sh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ...protocol.errors import EngineError
 from ..decoder import Decoder, mixed
 from ..heads.pixels import PixelClassifier, pixel_values
 from ..report.scores import score
@@ -30,17 +30,21 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
 SHARES = tuple(step / 10 for step in range(11))
 # Without such ground nothing speaks for either.
 UNKNOWN_SHARE = 0.5
+# Fewer than so many blocks, as unequal ones count, have no scatter to speak of.
+LEAST_BLOCKS = 1.5
 
 
 @dataclass(frozen=True)
 class Weighing:
     """What fuser and head count for in the map's probabilities, the rest being the classifier's of single pixels.
 
-    Mean IoU on the ground held back of each alone and of both together, and of both together the confusion matrix of
-    each block held back, (blocks, K, K); all None where there is none.
+    ``best_share`` is what the ground held back favours, ``share`` what they are given. Mean IoU on that ground of each
+    alone and of both together, and of both together the confusion matrix of each block held back, (blocks, K, K). All
+    but ``share`` are None where there is none.
     """
 
     share: float
+    best_share: float | None = None
     fused_miou: float | None = None
     pixels_miou: float | None = None
     miou: float | None = None
@@ -51,6 +55,7 @@ class Weighing:
         """All but the matrices, for the model's header."""
         return {
             "share": self.share,
+            "best_share": self.best_share,
             "fused_miou": self.fused_miou,
             "pixels_miou": self.pixels_miou,
             "miou": self.miou,
@@ -65,15 +70,18 @@ class Weighing:
             return f"The map is decided {parts}: no held-back ground tells which to trust more."
         figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
         said = f"The map is decided {parts} (mean IoU on held-back ground {figures}, {self.miou:.3f} together)."
-        if (self.fused_miou or 0) > self.miou:
-            said += " Fuser and head alone look better there; more labels, far apart, would show whether they are."
+        if self.best_share is not None and self.best_share > self.share:
+            said += (
+                f" That ground favours {self.best_share * 100:.0f} % by fuser and head, but by no more than chance may "
+                "explain, so they got the smaller part; labels in more places would show what they are worth."
+            )
         return said
 
 
 def add_pixels(
     learner: Learner, decoder: Decoder, samples: Sequence[Sample], classes: int, seed: int, reporter: Reporter
 ) -> Weighing:
-    """Trains the decoder's classifier of pixels, then gives fuser and head one of `SHARES`, see `least_share`."""
+    """Trains the decoder's classifier of pixels, then gives fuser and head one of `SHARES`, see `best_and_chosen`."""
     classifier = decoder.pixels
     if classifier is None:
         raise ValueError("this decoder has no classifier of pixels")
@@ -155,25 +163,34 @@ def _weigh(
             reporter.progress(number + 1, len(checking), "tiles", "Weighing features against single pixels")
     if not weight.any():
         return Weighing(UNKNOWN_SHARE)
-    chosen = least_share(losses[:, weight > 0], weight[weight > 0])
+    if not np.isfinite(losses).all():
+        raise EngineError(
+            "bad_input",
+            "On the ground held back what the trained model says is no number.",
+            "Choose another scaling; extreme values in the images are the usual cause.",
+        )
+    best, chosen = best_and_chosen(losses[:, weight > 0], weight[weight > 0])
     mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
-    return Weighing(SHARES[chosen], mious[-1], mious[0], mious[chosen], matrices[chosen])
+    return Weighing(SHARES[chosen], SHARES[best], mious[-1], mious[0], mious[chosen], matrices[chosen])
 
 
-def least_share(losses: NDArray[np.float64], weight: NDArray[np.float64]) -> int:
-    """The place of the least share that is not worse than the best one by more than one standard error.
+def best_and_chosen(losses: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[int, int]:
+    """Places of two shares: of the one with the least cross-entropy, and of the one that is given.
+
+    That is the least share whose cross-entropy is within one standard error of the best (Breiman et al. 1984, the
+    one-standard-error rule; the error is that of the difference). Blocks are what is drawn, since the pixels of a block
+    stand for one piece of ground: the error is the jackknife's, each block left out in turn. Where all but one block
+    weigh next to nothing there is no error to tell, and half the best share is given.
 
     losses: (shares, blocks), sums of cross-entropies with classes weighed as in training; weight: (blocks,), sums of
-    these weights, above 0. The error is that of the difference of two ratios of sums over blocks, since the pixels of
-    a block stand for one piece of ground; of one block alone it is unknown, and fuser and head get nothing.
+    these weights, above 0.
     """
-    best, blocks = losses[losses.sum(1).argmin()], len(weight)
-
-    def is_close(own: NDArray[np.float64]) -> bool:
-        if blocks == 1:
-            return True
-        worse = (own - best).sum() / weight.sum()
-        rest = own - best - worse * weight
-        return bool(worse <= math.sqrt(blocks / (blocks - 1) * (rest**2).sum()) / weight.sum())
-
-    return next(place for place, own in enumerate(losses) if is_close(own))
+    best, blocks, total = int(losses.sum(1).argmin()), len(weight), weight.sum()
+    if total**2 / (weight**2).sum() < LEAST_BLOCKS:
+        return best, best // 2
+    differences = losses - losses[best]
+    worse = differences.sum(1) / total
+    left_out = (differences.sum(1, keepdims=True) - differences) / (total - weight)
+    spread = (left_out - left_out.mean(1, keepdims=True)) ** 2
+    error = np.sqrt((blocks - 1) / blocks * spread.sum(1))
+    return best, int((worse <= error).argmax())
