@@ -18,7 +18,7 @@ import math
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,25 +38,41 @@ from benchmarks.scene_methods import Task
 from benchmarks.scene_rows import METHODS, Entry
 from benchmarks.scene_sets import KINDS, SceneSet, open_scenes
 from satdifuser_qgis.engine.backbones import load_backbone
+from satdifuser_qgis.engine.training.finetune import check_compact
+from satdifuser_qgis.protocol.errors import EngineError
 
 SETS = (*KINDS, *SCALINGS)
 ALL_METHODS = tuple(dict.fromkeys((*METHODS, *quality.METHODS)))
 LIBRARIES = ("torch", "diffusers", "scikit-learn", "numpy", "scipy")
 
 
-def scene_rows(scenes: SceneSet, arguments: argparse.Namespace, backbones: dict[str, str]) -> list[dict[str, Any]]:
-    """All chosen scene methods on all numbers of labels."""
+def run_scenes(
+    scenes: SceneSet, arguments: argparse.Namespace, backbones: dict[str, str], left_out: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    """The rows of all chosen scene methods on all numbers of labels; ``left_out``: methods, and why."""
     inputs = SceneInputs(scenes, arguments.cache)
-    clean = load_backbone(arguments.backbone, torch.device("cpu")).has_clean
-    rows = []
     for labels in sorted({labels for labels, _ in scenes.train}):
         for name in (name for name in arguments.methods if name in METHODS):
-            if METHODS[name].extraction == "clean" and not clean:
-                tell(f"{name} is left out: {arguments.backbone} has no network for clean images")
+            if name in left_out:
+                tell(f"{name} is left out: {left_out[name]}")
                 continue
-            rows.append(scene_row(inputs, labels, name, arguments.seeds, backbones))
-            tell(f"{scenes.key} {labels} {name}: macro F1 {rows[-1]['macro_f1']:.4f} ± {rows[-1]['macro_f1_sd']:.4f}")
-    return rows
+            row = scene_row(inputs, labels, name, arguments.seeds, backbones)
+            tell(f"{scenes.key} {labels} {name}: macro F1 {row['macro_f1']:.4f} ± {row['macro_f1_sd']:.4f}")
+            yield row
+
+
+def impossible(reference: str) -> dict[str, str]:
+    """Methods that this backbone cannot do, and why."""
+    backbone = load_backbone(reference, torch.device("cpu"))
+    found = {}
+    if not backbone.has_clean:
+        no_network = f"{reference} has no network for clean images"
+        found = {name: no_network for name, entry in METHODS.items() if entry.extraction == "clean"}
+    try:
+        check_compact(backbone)
+    except EngineError as error:
+        found["tuned"] = error.message
+    return found
 
 
 def scene_row(
@@ -174,20 +190,32 @@ def compare(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
         "random": random_backbone(Settings(work, arguments.threads, arguments.backbone)),
     }
     results: dict[str, Any] = {"made_by": "benchmarks/backbone.py", "conditions": conditions(arguments), "rows": []}
+    left_out = impossible(arguments.backbone)
     for key in (key for key in arguments.sets if key in KINDS):
         labels = [n for n in KINDS[key].labels if arguments.labels in (None, n)]
         if not labels:
             continue
         scenes = open_scenes(key, data_folder(), labels, arguments.seeds, arguments.test)
-        rows = scene_rows(scenes, arguments, backbones)
+        rows = []
+        for row in run_scenes(scenes, arguments, backbones, left_out):
+            rows.append(row)
+            results["rows"].append(row)
+            write(results, arguments.json)
         print(f"{KINDS[key].title}\n\n{scene_table(rows)}", end="\n\n", flush=True)
-        results["rows"] += rows
         if key == "eurosat" and not arguments.no_denoising:
             results["denoising"] = denoising(arguments, scenes, backbones)
     for key in (key for key in arguments.sets if key in SCALINGS and arguments.labels is None):
         tell(TITLES[key])
         results["rows"] += land_cover_rows(key, arguments)
+        write(results, arguments.json)
+    write(results, arguments.json)
     return results
+
+
+def write(results: dict[str, Any], path: Path | None) -> None:
+    """The figures so far: a row may take an hour, and a run that is broken off keeps those that it had."""
+    if path:
+        path.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def conditions(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -238,9 +266,7 @@ def main() -> None:
     arguments = read_arguments()
     with tempfile.TemporaryDirectory(prefix="backbone-") as work:
         arguments.cache = arguments.cache or Path(work) / "cache"
-        results = compare(arguments, Path(work))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+        compare(arguments, Path(work))
 
 
 if __name__ == "__main__":

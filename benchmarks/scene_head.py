@@ -37,7 +37,7 @@ from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.codec import to_plain
 from satdifuser_qgis.protocol.folders import plugin_version
 
-TARGET = Path(__file__).resolve().parent.parent / "resources" / "models" / "eurosat-scenes.safetensors"
+TARGET = Path(__file__).resolve().parent.parent / "resources" / "scenes" / "eurosat-scenes.safetensors"
 LARGEST = 2_000_000
 NAMES = {
     "AnnualCrop": ("Annual crop", "#e6c229"),

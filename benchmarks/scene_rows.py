@@ -12,7 +12,7 @@ from satdifuser_qgis.engine.features import Recipe
 from satdifuser_qgis.engine.features.statistics import TEXTURE_COLUMNS
 
 CLEAN = Recipe(mode="clean")
-# The times that the embedded backbone was read at before.
+# The method reads several noise levels: whether that pays here, see docs/decisions/0017.
 THREE_TIMES = Recipe(times=(1, 101, 201))
 
 

@@ -17,8 +17,6 @@ from satdifuser_qgis.engine.backbones import load_backbone
 from satdifuser_qgis.engine.features import Extractor
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.scene import SceneDecoder
-from satdifuser_qgis.engine.training.crops import reoriented
-from satdifuser_qgis.engine.training.finetune import check_compact
 from satdifuser_qgis.engine.training.scene import (
     SceneSettings,
     SceneTiles,
@@ -27,6 +25,7 @@ from satdifuser_qgis.engine.training.scene import (
     fit_scene,
     loss_on,
 )
+from satdifuser_qgis.engine.turns import reoriented
 
 BATCH = 32
 # The only ones that were tried, on fold 1.
@@ -38,7 +37,7 @@ LEAST_STEPS, MOST_STEPS, LABELS_A_STEP = 250, 600, 5
 def tuned(task: Task) -> Outcome:
     """Global weighted fusion without statistics: ten minutes of one core for 2,000 labels of 64 px.
 
-    Raises EngineError("bad_request") for a backbone that is too large to be trained here.
+    The backbone must be one that `check_compact` accepts.
     """
     cells = task.inputs.cells(task.backbones["trained"], NOISED)
     rows = torch.from_numpy(task.train)
@@ -46,7 +45,6 @@ def tuned(task: Task) -> Outcome:
     config = scene_config(cells, "global", 0, len(rows), task)
     model = fit_scene(config, frozen, SceneSettings(seed=task.seed), Silent(), "")
     extractor = Extractor(load_backbone(task.backbones["trained"], torch.device("cpu")), NOISED, torch.device("cpu"))
-    check_compact(extractor.backbone)
     network = extractor.backbone.network.to(memory_format=torch.channels_last)
     extractor.backbone.learn(True)
     _train(task, model, extractor, frozen.targets)

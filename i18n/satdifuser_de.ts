@@ -312,8 +312,8 @@
    <translation>Was aus den vereinten Merkmalen Klassen macht. UPerNet ist größer und braucht mehr Trainingsdaten.</translation>
   </message>
   <message>
-   <source>How the image is brought to the noise level of each time before its features are read. Clean reads it once, without noise: the embedded backbone can, others need a network for it. Automatic: the backbone's own choice.</source>
-   <translation>Wie das Bild auf die Rauschstärke jeder Zeit gebracht wird, bevor seine Merkmale gelesen werden. „Sauber“ liest es einmal, ohne Rauschen: Der mitgelieferte Backbone kann das, andere brauchen ein Netz dafür. Automatisch: was der Backbone vorsieht.</translation>
+   <source>How the image is brought to the noise level of each time before its features are read. Clean reads it once, without noise: the embedded backbone can, other folders in pixel space need a network for it, DiffusionSat's cannot. Automatic: the backbone's own choice.</source>
+   <translation>Wie das Bild auf die Rauschstärke jeder Zeit gebracht wird, bevor seine Merkmale gelesen werden. „Sauber“ liest es einmal, ohne Rauschen: Der mitgelieferte Backbone kann das, andere Ordner im Pixelraum brauchen ein Netz dafür, die von DiffusionSat können es nicht. Automatisch: was der Backbone vorsieht.</translation>
   </message>
   <message>
    <source>Times of the diffusion model, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own choice.</source>

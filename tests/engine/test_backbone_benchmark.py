@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import backbone, scene_tuned
@@ -100,6 +102,15 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SATDIFUSER_DATA", str(data))
     monkeypatch.setattr(scene, "steps_for", lambda tiles, batch: 5)
     monkeypatch.setattr(scene_tuned, "MOST_STEPS", 2)
+    changed = []
+
+    def watched(task, model, extractor, targets, train=scene_tuned._train):
+        before = [value.clone() for value in extractor.backbone.network.parameters()]
+        train(task, model, extractor, targets)
+        after = extractor.backbone.network.parameters()
+        changed.append(any(not torch.equal(*pair) for pair in zip(before, after)))
+
+    monkeypatch.setattr(scene_tuned, "_train", watched)
     folder = pixel_backbone(tmp_path / "tiny", attention=False)
     texts = [
         "--sets",
@@ -113,11 +124,13 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
         "--threads",
         "1",
     ]
-    arguments = backbone.read_arguments([*texts, "--backbone", str(folder), "--cache", str(tmp_path / "cache")])
-    results = backbone.compare(arguments, tmp_path)
+    places = ["--backbone", str(folder), "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "rows.json")]
+    results = backbone.compare(backbone.read_arguments([*texts, *places]), tmp_path)
+    assert json.loads((tmp_path / "rows.json").read_text(encoding="utf-8")) == results
     assert [row["method"] for row in results["rows"]] == ["forest", "global-side", "random", "three-times", "tuned"]
-    frozen, _, tuned = results["rows"][2:]
-    assert tuned["trained_parameters"] > frozen["trained_parameters"]
+    untuned, _, tuned = results["rows"][2:]
+    assert changed == [True]
+    assert tuned["trained_parameters"] > untuned["trained_parameters"]
     row = results["rows"][1]
     assert (row["set"], row["labels"], row["kind"], row["extraction"]) == ("eurosat", 200, "ours", "noised")
     assert row["backbone_saw_labels"] is False
@@ -128,6 +141,13 @@ def test_a_run_gives_every_row_its_fields(data, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "| ours, global + statistics | 100.0 ± 0.0 (100.0) |" in said.out
     assert "clean is left out" in said.err
+
+
+def test_a_backbone_too_large_to_be_trained_has_no_tuned_row(tmp_path, monkeypatch):
+    folder = str(pixel_backbone(tmp_path / "tiny"))
+    assert set(backbone.impossible(folder)) == {"clean", "clean-side"}
+    monkeypatch.setattr("satdifuser_qgis.engine.training.finetune.LARGEST", 10)
+    assert "million weights" in backbone.impossible(folder)["tuned"]
 
 
 def test_a_test_folder_leaves_eurosat_alone_and_unknown_lengths_are_refused(tmp_path, capsys):

@@ -21,7 +21,7 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
-from tests.engine.tiny import pixel_backbone, write
+from tests.engine.tiny import latent_backbone, pixel_backbone, write
 
 CPU = torch.device("cpu")
 WEIGHTS = "clean/diffusion_pytorch_model.safetensors"
@@ -98,6 +98,8 @@ def test_a_backbone_without_it_is_refused_with_the_way_out(tmp_path: Path) -> No
         Extractor(backbone, Recipe(mode="clean"), CPU)
     assert caught.value.code == "bad_model"
     assert "noised" in caught.value.remedy
+    with pytest.raises(EngineError, match="only one in pixel space can have one"):
+        Extractor(load_backbone(str(latent_backbone(tmp_path / "latent")), CPU), Recipe(mode="clean"), CPU)
 
 
 def test_a_damaged_config_is_told_when_it_is_read(folder: Path) -> None:

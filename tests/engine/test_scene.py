@@ -27,9 +27,10 @@ from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.codec import to_plain
 from satdifuser_qgis.protocol.errors import EngineError
-from satdifuser_qgis.protocol.folders import shipped_models
+from satdifuser_qgis.protocol.folders import resources
 from tests.engine.tiny import pixel_backbone
 
+SHIPPED = resources() / "scenes" / "eurosat-scenes.safetensors"
 SCALES = (Scale(2, ("a", "b"), (6, 6)), Scale(4, ("c",), (8,)))
 
 
@@ -206,8 +207,17 @@ def test_a_scene_model_reads_back_and_names_tiles_and_no_map_is_made_of_it(tmp_p
     assert caught.value.code == "bad_model"
 
 
+def test_the_shipped_classifier_belongs_to_the_shipped_backbone():
+    model = SceneModel.load(SHIPPED, torch.device("cpu"))
+    tiles = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = model.probabilities(tiles)
+    assert found.shape == (3, 10)
+    assert torch.allclose(found.sum(1), torch.ones(3))
+    assert not torch.allclose(found[0], found[1])
+
+
 def test_the_shipped_classifier_names_real_tiles_of_ground_that_no_training_saw(shared_data):
-    model = SceneModel.load(shipped_models() / "eurosat-scenes.safetensors", torch.device("cpu"))
+    model = SceneModel.load(SHIPPED, torch.device("cpu"))
     scenes = open_scenes("eurosat", shared_data, [200], [0], None)
     rows = scenes.test[::13]
     found = model.probabilities(torch.from_numpy(scenes.tiles[rows]).float() / 127.5 - 1).argmax(1).numpy()

@@ -21,7 +21,7 @@ def test_it_works_without_an_engine(doctor, monkeypatch):
     assert "QGIS: 3." in summary
     assert "Engine: none. " in summary
     assert "/nowhere/python" in summary
-    assert "Models: eurosat-scenes, crops" in summary
+    assert "Models: crops" in summary
     assert summary in doctor.feedback.textLog()
 
 

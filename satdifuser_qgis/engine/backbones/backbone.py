@@ -122,11 +122,15 @@ class Backbone:
         It is read at the first use. Raises EngineError("bad_model") where there is none.
         """
         if self._load_clean is None:
+            why = (
+                'there is no folder "clean", and satdifuser.json does not say "clean_network": "unet"'
+                if self.space == "pixel"
+                else "only one in pixel space can have one"
+            )
             raise EngineError(
                 "bad_model",
-                f'The backbone "{self.name}" has no network for clean images: there is no folder "clean", and '
-                'satdifuser.json does not say "clean_network": "unet".',
-                "Choose noised extraction, or a backbone that reads images without noise.",
+                f'The backbone "{self.name}" has no network for clean images: {why}.',
+                "Choose noised extraction, or a backbone that reads images without noise, such as the embedded one.",
             )
         return self._load_clean()
 

@@ -12,10 +12,8 @@ from ..features.cells import summarise
 from ..features.statistics import scene_statistics
 from ..model_file import ModelHeader
 from ..scene import SceneDecoder, probabilities
+from ..turns import reoriented
 from .landcover_model import read_parts
-
-# All flips and quarter turns of a square.
-TURNS = 8
 
 
 class SceneModel:
@@ -42,8 +40,7 @@ class SceneModel:
         """
         total = torch.zeros(len(tiles), len(self.header.classes))
         for turn in range(turns):
-            turned = torch.rot90(tiles, turn % 4, (-2, -1))
-            total += self._once(turned.flip(-1) if turn >= TURNS // 2 else turned)
+            total += self._once(reoriented(tiles, turn))
         return total / turns
 
     def _once(self, tiles: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from ..turns import reoriented
 from .samples import UNLABELLED, Sample
 
 
@@ -43,9 +43,3 @@ def turned(sample: Sample, turn: int) -> Sample:
     pyramid = [reoriented(level, turn) for level in sample.pyramid]
     pixels, target = reoriented(sample.pixels, turn), reoriented(sample.target, turn)
     return replace(sample, pyramid=pyramid, pixels=pixels, target=target)
-
-
-def reoriented(values: Tensor, turn: int) -> Tensor:
-    """(…,H,W) mirrored and turned in one of eight ways; ``turn`` is 0 (as it is) to 7."""
-    rotated = torch.rot90(values, turn % 4, (-2, -1))
-    return rotated.flip(-1) if turn >= 4 else rotated

@@ -15,7 +15,7 @@ from ...protocol.errors import EngineError
 from ..decoder import DecoderConfig
 from ..reporter import Reporter
 from ..scene import SceneDecoder
-from .crops import reoriented
+from ..turns import TURNS, reoriented
 from .kernel import fit_kernel
 from .loop import BALANCE_WEIGHT
 
@@ -110,7 +110,7 @@ def draws(count: int, settings: SceneSettings, steps: int) -> Iterator[Draw]:
             left += rng.permutation(count).tolist()
         picked, left = left[:size], left[size:]
         share = float(rng.beta(settings.mixup, settings.mixup))
-        yield Draw(torch.tensor(picked), int(rng.integers(8)), share, torch.from_numpy(rng.permutation(size)))
+        yield Draw(torch.tensor(picked), int(rng.integers(TURNS)), share, torch.from_numpy(rng.permutation(size)))
 
 
 def loss_on(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw: Draw, smoothing: float) -> Tensor:

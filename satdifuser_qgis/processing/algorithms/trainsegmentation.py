@@ -208,8 +208,8 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "How the image is brought to the noise level of each time before its features are read. Clean reads it "
-                "once, without noise: the embedded backbone can, others need a network for it. Automatic: the "
-                "backbone's own choice.",
+                "once, without noise: the embedded backbone can, other folders in pixel space need a network for it, "
+                "DiffusionSat's cannot. Automatic: the backbone's own choice.",
             ),
             advanced=True,
         )

@@ -66,7 +66,6 @@ def export(
             {
                 **_description(identity),
                 "clean_network": UNETS[NOISED if clean is None else CLEAN],
-                **_kept(target),
                 **_counts(facts, clean is not None),
             }
         ),
@@ -102,15 +101,6 @@ def _counts(facts: Facts, clean: bool) -> dict[str, Any]:
     if clean and facts.distillation is not None:
         counts[COUNTS[CLEAN]] = asdict(facts.distillation)
     return counts
-
-
-def _kept(target: Path) -> dict[str, Any]:
-    """What was decided by measuring with the folder that is there, and stays."""
-    card = target / "satdifuser.json"
-    if not card.exists():
-        return {}
-    chosen = json.loads(card.read_text(encoding="utf-8")).get("default_extraction")
-    return {"default_extraction": chosen} if chosen else {}
 
 
 def _save(network: Any, written: Path) -> Path:
