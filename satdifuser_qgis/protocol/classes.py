@@ -1,4 +1,4 @@
-"""Land-cover classes: code, name and colour, and the palette used where the user has chosen no colours."""
+"""Land-cover classes: code, name and colour, and the colours used where the user has chosen none."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ PALETTE = (
     "#009e73", "#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#0072b2", "#cc79a7", "#7f7f7f",
     "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499",
 )  # fmt: skip
+# What maps usually paint in a colour of its own, in English and German: no forest is read as such in blue.
+CUSTOMARY = {
+    "#0072b2": "water lake sea river pond ocean wasser gewässer fluss meer teich",
+    "#117733": "forest wood woodland tree wald gehölz baum bäume",
+    "#e69f00": "field crop cropland farmland agriculture arable acker ackerland feld felder",
+    "#8fbc5a": "grass grassland meadow pasture lawn vegetation wiese wiesen grünland weide gras rasen",
+    "#d55e00": "building house urban built residential settlement gebäude haus häuser siedlung bebauung",
+    "#6e6e6e": "road street highway asphalt straße straßen strasse verkehr weg wege",
+    "#ddcc77": "bare soil sand rock unpaved boden fels offenboden",
+    "#44aa99": "wetland marsh swamp bog moor feuchtgebiet sumpf",
+    "#dff1fb": "snow ice glacier schnee eis gletscher",
+    "#b5b5bd": "background other unclassified sonstige sonstiges rest hintergrund",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,13 @@ class StyledClass:
 def default_color(index: int) -> str:
     """The palette's colour for the index-th class; colours repeat after the palette's end."""
     return PALETTE[index % len(PALETTE)]
+
+
+def customary_color(name: str) -> str:
+    """The colour that maps usually give to a class of this name, "" where there is none."""
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    wanted = {*words, *(word[:-1] for word in words if word.endswith("s"))}
+    return next((color for color, known in CUSTOMARY.items() if not wanted.isdisjoint(known.split())), "")
 
 
 def nodata_for(codes: Iterable[int]) -> int:

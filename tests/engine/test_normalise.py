@@ -83,6 +83,20 @@ def test_a_few_bright_values_beyond_limits_are_fine(tmp_path, high, divisor, kin
         assert measure(kind, [(raster, BANDS)], divisor=divisor).low == (0.0,) * 3
 
 
+def test_an_image_of_quite_other_values_than_the_training_images_is_refused(tmp_path):
+    constants = Scaling("constant", (-10.0, 20.0, -10.0), (260.0, 240.0, 260.0))
+    ramp = np.linspace(0, 6900, 3 * 90 * 700).reshape(3, 90, 700).astype(np.uint16)
+    with open_raster(write_raster(tmp_path / "sixteen.tif", ramp)) as raster:
+        with pytest.raises(
+            EngineError, match="constants of the training images, takes those from -10 to 260"
+        ) as caught:
+            check_range(constants, raster, BANDS)
+        assert "percentiles of each image (SCALING 2)" in caught.value.remedy
+        check_range(Scaling("percentile"), raster, BANDS)
+    with open_raster(write_raster(tmp_path / "bright.tif", np.full((3, 64, 64), 300, np.uint16))) as raster:
+        check_range(constants, raster, BANDS)
+
+
 def test_limits_are_judged_by_valid_pixels_only(tmp_path):
     values = np.full((3, 64, 64), 30000, np.uint16)
     with open_raster(write_raster(tmp_path / "a.tif", values, nodata=30000)) as raster:

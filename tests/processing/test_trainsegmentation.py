@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 from qgis.core import (
+    QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsFeature,
+    QgsFillSymbol,
     QgsGeometry,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
+    QgsRendererCategory,
+    QgsSingleSymbolRenderer,
     QgsVectorFileWriter,
     QgsVectorLayer,
     QgsWkbTypes,
@@ -149,6 +153,17 @@ def test_the_style_beside_a_label_raster_counts(train, engine, image, tmp_path):
     )
     assert request.styles == ()
     assert request.raster_styles == ((), (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#0000ff")))
+
+
+def test_the_style_saved_for_a_label_file_counts(train, engine, chosen, labels):
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    green = QgsFillSymbol.createSimple({"color": "#00ff00"})
+    layer.setRenderer(QgsCategorizedSymbolRenderer("class", [QgsRendererCategory("wood", green, "Woodland")]))
+    layer.saveNamedStyle(str(Path(labels).with_suffix(".qml")))
+    assert request_of(train, engine, **chosen).styles == (StyledClass("wood", "Woodland", "#00ff00"),)
+    # A layer of the user's own keeps the look that he gave it.
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol()))
+    assert request_of(train, engine, **{**chosen, "LABELS": layer}).styles == ()
 
 
 def test_a_raster_in_a_list_that_cannot_be_opened_is_refused(train, chosen, tmp_path):

@@ -7,7 +7,14 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from satdifuser_qgis.protocol import folders
-from satdifuser_qgis.protocol.classes import PALETTE, LandCoverClass, default_color, nodata_for
+from satdifuser_qgis.protocol.classes import (
+    CUSTOMARY,
+    PALETTE,
+    LandCoverClass,
+    customary_color,
+    default_color,
+    nodata_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,17 @@ def test_colours_are_distinct_and_go_round():
     assert len(set(PALETTE)) == len(PALETTE)
     assert default_color(len(PALETTE)) == PALETTE[0]
     assert LandCoverClass(1, "wood", "#0102ff").rgb == (1, 2, 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [("Forest", "Wald"), ("water bodies", "Gewässer"), ("Buildings", "land_built"), ("bare_soil", "Offenboden")],
+)
+def test_names_that_maps_paint_in_one_colour_get_it(name, like):
+    assert customary_color(name) == customary_color(like) != ""
+    assert customary_color("Foresters' choice") == customary_color("class 3") == customary_color("") == ""
+    assert len({*CUSTOMARY, *PALETTE}) > len(PALETTE)
+    assert all(LandCoverClass(1, "any", color) for color in CUSTOMARY)
 
 
 def test_all_folders_move_together(monkeypatch, tmp_path):

@@ -26,7 +26,7 @@ _SCAN_BLOCK = 2048
 # they keep their contrast; further out values would only take the network where it has never been.
 LIMIT = 1.5
 _CUT = (LIMIT - 1) / 2
-# Kinds whose limits the user gives, so that they may not be those of the image at all.
+# Kinds whose limits the user gives.
 _GIVEN = ("divisor", "none")
 _MOST_CUT = 0.5
 _PROBES, _PROBE_PX = 8, 64
@@ -72,24 +72,34 @@ def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor
 
 
 def check_range(scaling: Scaling, raster: Raster, bands: tuple[int, ...]) -> None:
-    """Raises EngineError("bad_input") where most values of an image lie beyond limits that the user gave.
+    """Raises EngineError("bad_input") where most values of an image lie beyond the scaling's limits.
 
-    They would all be cut, and the network would see one colour. Up to 64 spots are looked at, whatever the size.
+    They would all be cut, and the network would see one colour. Limits that are measured for each image fit it. Up to
+    64 spots are looked at, whatever the size.
     """
-    if scaling.kind not in _GIVEN:
+    if not scaling.low:
         return
-    values, high = _probe(raster, bands), scaling.high[0]
-    if np.count_nonzero((values > high + high * _CUT) | (values < -high * _CUT)) <= values.size * _MOST_CUT:
+    values = _probe(raster, bands)
+    low, high = (np.asarray(limit)[:, None] for limit in (scaling.low, scaling.high))
+    beyond = (high - low) * _CUT
+    if np.count_nonzero((values > high + beyond) | (values < low - beyond)) <= values.size * _MOST_CUT:
         return
     least, most = float(values.min()), float(values.max())
-    fitting = [divisor for divisor in _DIVISORS if least >= 0 and most <= divisor]
-    how = f"dividing by {high:g}" if scaling.kind == "divisor" else "values as they are"
+    if scaling.kind == "constant":
+        how = "the constants of the training images"
+        remedy = (
+            "Map images of the same kind as those that the model was trained on; or train with percentiles of each "
+            "image (SCALING 2)"
+        )
+    else:
+        how = f"dividing by {scaling.high[0]:g}" if scaling.kind == "divisor" else "values as they are"
+        fitting = [divisor for divisor in _DIVISORS if least >= 0 and most <= divisor]
+        remedy = f"Train with automatic scaling{f', or with division by {fitting[0]}' if fitting else ''}"
     raise EngineError(
         "bad_input",
         f'The values of "{raster.name}" ({raster.dtype}) lie between {least:g} and {most:g}, but the scaling, {how}, '
-        f"takes those from 0 to {high:g}.",
-        f"Train with automatic scaling{f', or with division by {fitting[0]}' if fitting else ''}; or bring the image "
-        "to that range first (Raster > Raster Calculator).",
+        f"takes those from {min(scaling.low):g} to {max(scaling.high):g}.",
+        f"{remedy}; or bring the image to that range first (Raster > Raster Calculator).",
     )
 
 

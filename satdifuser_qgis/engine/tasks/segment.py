@@ -227,7 +227,7 @@ def _unknown_size(name: str, gsd_m: float | None, trained_m: float) -> str:
 def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> Scaling:
     """The model's constants, or the raster's own percentiles where the model was trained so.
 
-    Raises EngineError("bad_input") where the raster's values lie beyond limits that the user gave in training.
+    Raises EngineError("bad_input") where most of the raster's values lie beyond the model's limits.
     """
     if header.scaling.kind == "percentile":
         return measure("percentile", [(raster, bands)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...protocol.classes import PALETTE, LandCoverClass, StyledClass, default_color
+from ...protocol.classes import PALETTE, LandCoverClass, StyledClass, customary_color, default_color
 from ...protocol.errors import EngineError
 
 LARGEST_CODE = 65535
@@ -166,14 +166,19 @@ def _place(merged: list[LandCoverClass], entry: LandCoverClass, table: ClassTabl
 def _classes(
     codes: Sequence[int], names: Sequence[str], styles: Sequence[StyledClass | None], colors: Sequence[str]
 ) -> tuple[LandCoverClass, ...]:
-    """Classes with the style's name and colour, else the source's own, else the palette's next free colour."""
+    """Classes with the style's name and colour, else the source's own, else a customary or free colour."""
+    said = [(style.name.strip() if style else "") or name for name, style in zip(names, styles, strict=True)]
     wanted = [style.color.lower() if style else color for style, color in zip(styles, colors, strict=True)]
+    for index, name in enumerate(said):
+        color = customary_color(name)
+        if not wanted[index] and color not in wanted:
+            wanted[index] = color
     taken = set(wanted)
     classes = []
-    for index, (code, name, style) in enumerate(zip(codes, names, styles, strict=True)):
+    for index, (code, name) in enumerate(zip(codes, said, strict=True)):
         color = wanted[index] or _free_color(taken, index)
         taken.add(color)
-        classes.append(LandCoverClass(code, (style.name.strip() if style else "") or name, color))
+        classes.append(LandCoverClass(code, name, color))
     return tuple(classes)
 
 

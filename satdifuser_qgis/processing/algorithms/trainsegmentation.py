@@ -356,6 +356,9 @@ class TrainSegmentation(EngineAlgorithm):
         if reference in (None, ""):
             return None, (), ""
         layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
+        if layer is not None and isinstance(reference, str) and context.project().mapLayer(layer.id()) is None:
+            # Of a path QGIS opens a layer without the style that was saved for it.
+            layer.loadDefaultStyle()
         field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
         if layer is not None:
             values.check_field(field, self.CLASS_FIELD, layer.name(), layer.fields().names())
