@@ -153,6 +153,17 @@ def test_fused_features_add_what_the_statistics_leave_open(fusion):
     assert accuracy(model, unseen) > by_statistics + 0.15
 
 
+def test_half_of_the_probabilities_are_the_kernel_machines_alone():
+    tiles = told(60)
+    model = fit_scene(config(5), tiles, SceneSettings(steps=3), Silent(), "")
+    with torch.inference_mode():
+        scores = model.head.kernel(tiles.statistics)
+        maps = model.decoder.fuser(model.standardised(tiles.cells)).maps
+        members = model.head.member_logits(maps, scores).softmax(2).mean(1)
+        expected = (members + (model.head.gain * scores).softmax(1)) / 2
+    assert torch.allclose(probabilities(model, tiles.cells, tiles.statistics), expected, atol=1e-5)
+
+
 def test_the_same_seed_gives_the_same_classifier_and_a_tile_does_not_depend_on_its_batch():
     tiles = told(40)
     settings = SceneSettings(steps=5, batch=16)
