@@ -17,6 +17,7 @@ from ..protocol import folders
 from ..protocol.classes import LandCoverClass
 from ..protocol.codec import from_plain, to_plain
 from ..protocol.errors import EngineError
+from .outputs import target_of
 from .raster.normalise import Scaling
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ def write_model(path: str | os.PathLike[str], header: ModelHeader, tensors: dict
     text = json.dumps(to_plain(header), ensure_ascii=False, sort_keys=True, allow_nan=False)
     ordered = {key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}
     # Not save_file, which makes the file unreadable for everybody else on the machine.
-    Path(path).write_bytes(save(ordered, {KEY: text}))
+    try:
+        Path(path).write_bytes(save(ordered, {KEY: text}))
+    except OSError as error:
+        # Python names the file where it cannot be opened, and none where it cannot be written to its end.
+        error.filename = os.fspath(target_of(Path(path)))
+        raise
 
 
 def read_header(path: str | os.PathLike[str]) -> ModelHeader:

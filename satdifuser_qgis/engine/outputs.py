@@ -51,6 +51,12 @@ class Outputs:
         self._parts.setdefault(path, path)
         return path
 
+    def drop(self, target: str | os.PathLike[str]) -> None:
+        """Forgets an output that could not be written; what there is of its part goes."""
+        part = self._parts.pop(Path(target), None)
+        if part is not None:
+            part.unlink(missing_ok=True)
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Calls ``action`` once all outputs have their names, and never where they do not come that far."""
         self._afterwards.append(action)
@@ -110,6 +116,16 @@ class Outputs:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.discard()
+
+
+def target_of(part: Path) -> Path:
+    """The name that the user knows: without the mark of the run that writes it."""
+    return part.with_name(re.sub(r"\.part-[^.]*", "", part.name))
+
+
+def is_scratch(path: Path) -> bool:
+    """Whether it is a file for working only, see `Outputs.scratch`: the user knows no such name."""
+    return re.search(r"\.part-[^.]*-work", path.name) is not None
 
 
 def _remove_orphans(target: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from safetensors.torch import load_file, save_file
 
 from satdifuser_qgis.engine.backbones import load_backbone
 from satdifuser_qgis.engine.features import Extractor, Recipe
@@ -156,11 +157,25 @@ def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(
     own, other = ("unet", "clean") if shared else ("clean", "unet")
     weights = (folder / other / "diffusion_pytorch_model.safetensors").read_bytes()
     (folder / own / "diffusion_pytorch_model.safetensors").write_bytes(weights)
-    with pytest.raises(EngineError, match="other weights is installed"), Outputs("test") as outputs:
+    with pytest.raises(EngineError, match="in revision 1, but other weights are in"), Outputs("test") as outputs:
         segment.run(wanted, Silent(), outputs)
 
 
 @pytest.mark.parametrize("key", ["default_extraction", "clean_network"])
+def test_weights_that_are_no_numbers_and_a_config_without_a_class_are_told(folder):
+    weights = load_file(folder / WEIGHTS)
+    weights["conv_out.bias"][0] = float("nan")
+    save_file(weights, folder / WEIGHTS)
+    with pytest.raises(EngineError, match=r"clean.* are damaged: conv_out.bias holds values that are no numbers"):
+        load_backbone(str(folder), CPU).clean  # noqa: B018
+    write(folder / "clean" / "config.json", {})
+    with pytest.raises(EngineError, match=r"clean is of no class, which is not known"):
+        load_backbone(str(folder), CPU).clean  # noqa: B018
+    (folder / "clean" / "config.json").write_text("null", encoding="utf-8")
+    with pytest.raises(EngineError, match=r"config.json does not describe a network"):
+        load_backbone(str(folder), CPU).clean  # noqa: B018
+
+
 def test_an_unknown_choice_in_the_card_is_refused(folder, key):
     card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
     write(folder / "satdifuser.json", card | {key: "best"})

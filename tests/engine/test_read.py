@@ -91,6 +91,7 @@ def test_bands_taken_by_position_are_told_where_the_model_has_names():
         '"scene" names none of its bands: 5, 3, 2 are taken by position for the model\'s "B08", "B04"'
     )
     assert not position_note("scene", (5, 3, 2), ("", "", "", "", ""), ("", "", ""))
+    assert "has one band only" in position_note("pan", (1, 1, 1), ("",), ("B08", "B04", "B03"))
     assert not position_note("scene", (8, 4, 3), S2, ("B08", "B04", "B03"))
 
 

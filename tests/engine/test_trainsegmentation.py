@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,28 @@ def test_a_model_a_report_and_figures_come_out(request_):
     assert "<script" not in Path(request_.report).read_text(encoding="utf-8")
     stored = folders.model_store() / f"{result.values['model_name']}.safetensors"
     assert stored.read_bytes() == Path(request_.model).read_bytes()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_store_that_cannot_be_written_costs_no_training(request_, monkeypatch, tmp_path, full):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(folders, "model_store", lambda: tmp_path / "store" if full else tmp_path / "file" / "store")
+    write = Path.write_bytes
+
+    def write_bytes(self, data):
+        if self.parent == tmp_path / "store":
+            write(self, data[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    notes = Notes()
+    result = train(dataclasses.replace(request_, epochs=1), notes)
+    assert read_header(request_.model).name == "fields"
+    assert result.values["model_name"] == ""
+    (said,) = (line for line in notes.lines if "in the model store" in line)
+    assert ("no space left to write" if full else "cannot be used: not a directory") in said
+    assert not (tmp_path / "store").exists()
 
 
 def test_the_same_request_gives_the_same_model(request_):

@@ -10,9 +10,10 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
+from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.grid import Grid, Window
 from satdifuser_qgis.engine.raster.read import CACHE_BYTES, open_raster
-from satdifuser_qgis.engine.raster.write import BandWriter
+from satdifuser_qgis.engine.raster.write import BandWriter, cannot_write
 from satdifuser_qgis.engine.vector.label_raster import open_label_raster
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.errors import EngineError
@@ -144,6 +145,13 @@ def test_an_error_midway_leaves_nothing(tmp_path):
 def test_only_the_result_and_its_names_stay(tmp_path):
     write_classes(tmp_path / "a.tif")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "a.tif.aux.xml"]
+
+
+def test_a_work_file_is_not_called_by_a_name_that_nobody_gave(tmp_path):
+    outputs = Outputs("test")
+    assert str(tmp_path / "a.tif") in str(cannot_write(outputs.part(tmp_path / "a.tif"), OSError("broken")))
+    said = str(cannot_write(outputs.scratch(tmp_path / "a.gpkg", "-confidence.tif"), OSError("broken")))
+    assert said.startswith(f'A work file in "{tmp_path}" cannot be written')
 
 
 def test_a_full_disk_is_told_before_work_starts(tmp_path, monkeypatch):

@@ -110,6 +110,12 @@ def test_labels_without_a_field_list_the_fields(train, chosen):
     assert "note, class" in said
 
 
+def test_the_key_of_a_geopackage_is_no_class_field(train, chosen):
+    said = train.refusal(**{**chosen, "CLASS_FIELD": "fid"})
+    assert 'has no field "fid"' in said
+    assert "fid," not in said.replace('"fid"', "")
+
+
 def test_a_misspelled_field_is_recognised(train, chosen):
     assert 'Did you mean "class"?' in train.refusal(**{**chosen, "CLASS_FIELD": "clas"})
 

@@ -111,6 +111,11 @@ class Backbone:
         return self.card.default_extraction
 
     @property
+    def weights_folder(self) -> Path:
+        """Where the network's weights lie."""
+        return self._weight_files[0].parent
+
+    @property
     def has_clean(self) -> bool:
         """Whether it has a network for clean images."""
         return self._load_clean is not None
@@ -122,15 +127,18 @@ class Backbone:
         It is read at the first use. Raises EngineError("bad_model") where there is none.
         """
         if self._load_clean is None:
+            folder = self.weights_folder.parent
             why = (
-                'there is no folder "clean", and satdifuser.json does not say "clean_network": "unet"'
+                f"there is no {folder / 'clean' / 'config.json'}, and satdifuser.json does not say "
+                '"clean_network": "unet"'
                 if self.space == "pixel"
                 else "only one in pixel space can have one"
             )
             raise EngineError(
                 "bad_model",
                 f'The backbone "{self.name}" has no network for clean images: {why}.',
-                "Choose noised extraction, or a backbone that reads images without noise, such as the embedded one.",
+                "A model that was trained with clean extraction needs that network: put it back. To train, choose "
+                "noised extraction, or a backbone that has one, such as the embedded one.",
             )
         return self._load_clean()
 

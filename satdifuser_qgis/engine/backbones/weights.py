@@ -28,7 +28,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise EngineError("bad_model", f"{path} is missing.", "Choose the folder of a diffusers model, whole.")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise EngineError("bad_model", f"{path} does not describe a network.", "Download the model again, whole.")
+    return found
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -59,17 +62,25 @@ def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
             raise EngineError(
                 "bad_model", f"The weights in {path} cannot be read.", "Download the file again.", repr(error)
             ) from error
+        part = {key: value.float() if value.is_floating_point() else value for key, value in part.items()}
+        broken = [key for key, value in part.items() if value.is_floating_point() and not value.sum().isfinite()]
+        if broken:
+            raise EngineError(
+                "bad_model",
+                f"The weights in {path} are damaged: {broken[0]} holds values that are no numbers.",
+                "Download the file again.",
+            )
         found |= part
-    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+    return found
 
 
 def network_class(config: dict[str, Any], where: Path) -> Any:
     """The class that a config names. Raises EngineError("bad_model") for any but those of `NETWORKS`."""
-    kind = str(config.get("_class_name"))
+    kind = str(config.get("_class_name", ""))
     if kind not in NETWORKS:
         raise EngineError(
             "bad_model",
-            f"The network in {where} is a {kind}, which is not known.",
+            f"The network in {where} is {f'a {kind}' if kind else 'of no class'}, which is not known.",
             f"Known are {', '.join(NETWORKS)}.",
         )
     return NETWORKS[kind]

@@ -131,9 +131,14 @@ def _check_task(header: ModelHeader, task: str) -> None:
 
 def _check_digest(header: ModelHeader, backbone: Backbone) -> None:
     if backbone.digest != header.backbone.digest:
+        same = backbone.revision == header.backbone.revision
         raise EngineError(
             "bad_model",
             f'The model "{header.name}" was trained on the backbone "{header.backbone.name}" in revision '
-            f"{header.backbone.revision}, but revision {backbone.revision} with other weights is installed.",
-            "Train the model again, or install that revision of the backbone.",
+            f"{header.backbone.revision}, but "
+            + ("other weights are" if same else f"revision {backbone.revision} with other weights is")
+            + f" in {backbone.weights_folder}.",
+            "Put the weights back that it was trained on, or train the model again."
+            if same
+            else "Train the model again, or install that revision of the backbone.",
         )

@@ -78,6 +78,11 @@ def position_note(raster: str, bands: tuple[int, ...], described: tuple[str, ...
     """
     if any(described) or not any(wanted):
         return ""
+    if len(described) == 1 < len(bands):
+        return (
+            f'"{raster}" has one band only, taken for all of the model\'s {_quoted(wanted)}: a map of an image with these '
+            "bands will be much better."
+        )
     taken = ", ".join(str(band) for band in bands)
     return (
         f'"{raster}" names none of its bands: {taken} are taken by position for the model\'s {_quoted(wanted)}. Choose '

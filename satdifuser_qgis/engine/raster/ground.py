@@ -6,6 +6,9 @@ import rasterio
 
 from ...protocol.errors import EngineError
 
+# Of a pixel, in units of the CRS: degrees too are larger where there is anything to see.
+_LEAST_AREA = 1e-20
+
 
 def check_ground(dataset: rasterio.DatasetReader, path: str, name: str) -> None:
     """Raises EngineError("bad_input") for what is no image on the ground; ``name`` is the raster's."""
@@ -29,7 +32,7 @@ def check_ground(dataset: rasterio.DatasetReader, path: str, name: str) -> None:
             f'The raster "{name}" is in sensor geometry (only RPCs, no geotransform).',
             "Orthorectify it first (gdalwarp -rpc).",
         )
-    if not abs(dataset.transform.determinant) > 0:
+    if not abs(dataset.transform.determinant) > _LEAST_AREA:
         raise EngineError(
             "bad_input",
             f'The pixels of the raster "{name}" have no area: its geotransform is damaged.',

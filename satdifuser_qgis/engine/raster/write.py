@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
+from ..outputs import is_scratch, target_of
 from .grid import Grid, Window
 from .read import CACHE_BYTES
 
@@ -181,7 +181,7 @@ class BandWriter:
         if free < needed:
             raise EngineError(
                 "no_space",
-                f'Writing "{_target(self.path).name}" takes up to {in_bytes(needed)} but "{self.path.parent}" has '
+                f'Writing "{target_of(self.path).name}" takes up to {in_bytes(needed)} but "{self.path.parent}" has '
                 f"{in_bytes(free)} free.",
                 "Free some space, choose another folder, or map a smaller extent.",
             )
@@ -204,17 +204,13 @@ def cannot_write(path: Path, error: Exception) -> EngineError:
     folder, text = path.parent, str(error)
     full = getattr(error, "errno", 0) == errno.ENOSPC or "No space left" in text or "disk is full" in text
     full = full or (folder.is_dir() and shutil.disk_usage(folder).free < _BLOCK**2)
+    what = f'A work file in "{folder}"' if is_scratch(path) else f'"{target_of(path)}"'
     return EngineError(
         "no_space" if full else "bad_request",
-        f'"{_target(path)}" cannot be written{": the disk is full" if full else ""}.',
+        f"{what} cannot be written{': the disk is full' if full else ''}.",
         "Free some space or choose another folder." if full else "Choose another folder, or close the file.",
         detail=text,
     )
-
-
-def _target(path: Path) -> Path:
-    """The name that the user knows: without the mark of the run that writes it."""
-    return path.with_name(re.sub(r"\.part-[^.]*", "", path.name))
 
 
 def in_bytes(count: int) -> str:

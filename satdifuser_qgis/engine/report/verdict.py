@@ -72,7 +72,7 @@ def judge(
         *_doubts(checked, blocks),
         *_advice(checked),
     ]
-    return Verdict(_overall(scores), _headline(checked), tuple(details))
+    return Verdict(_overall(scores, checked), _headline(checked), tuple(details))
 
 
 def miou_range(blocks: Sequence[Counts]) -> tuple[float, float] | None:
@@ -103,9 +103,11 @@ def _unchecked(classes: Sequence[LandCoverClass], trained_px: Sequence[int]) -> 
     return Verdict("unknown", headline, tuple(details))
 
 
-def _overall(scores: Scores) -> str:
+def _overall(scores: Scores, checked: Sequence[Checked]) -> str:
     miou = scores.miou or 0.0
-    return "good" if miou >= GOOD_IOU else "fair" if miou >= FAIR_IOU else "weak"
+    # No green light while a class is in doubt.
+    sure = all(item.grade in ("good", "fair") for item in checked)
+    return "good" if miou >= GOOD_IOU and sure else "fair" if miou >= FAIR_IOU else "weak"
 
 
 def _headline(checked: Sequence[Checked]) -> str:

@@ -18,6 +18,7 @@ from ...protocol.folders import plugin_version
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
+from ..failures import explain
 from ..features import Extractor, Recipe
 from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
@@ -122,16 +123,28 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     tensors = decoder.state_dict()
     if header.backbone.tuned:
         tensors |= backbone_tensors(extractor.backbone.network.state_dict())
-    stored = place_in_store(header.name)
-    for target in (request.model, stored):
-        write_model(outputs.part(target), header, tensors)
+    write_model(outputs.part(request.model), header, tensors)
     if request.report:
         fusion = fusion if decoder.uses_features else []
         html = build_report(header, ground, labels, result, fusion, weighing, device_title(device))
         outputs.part(request.report).write_text(html, encoding="utf-8")
-    reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
+    stored = _keep(header, tensors, outputs, reporter)
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
     return Result(_written(request), _values(header, result, stored, device))
+
+
+def _keep(header: ModelHeader, tensors: dict[str, torch.Tensor], outputs: Outputs, reporter: Reporter) -> str:
+    """Keeps the model in the model store too. Returns its name there, "" where the store cannot be written: no reason
+    to lose a training."""
+    stored = place_in_store(header.name)
+    try:
+        write_model(outputs.part(stored), header, tensors)
+    except OSError as error:
+        outputs.drop(stored)
+        reporter.log(f"The model could not be kept in the model store too: {explain(error).message}", "warning")
+        return ""
+    reporter.log(f'The model is also kept in the model store as "{stored.stem}".')
+    return stored.stem
 
 
 def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tuple[int, ...]]:
@@ -200,8 +213,8 @@ def _tell(
         whole.reporter.log(line)
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(
-            "No ground could be held back for validation: the labels lie too close together. There will be no scores"
-            + (", and the backbone stays frozen." if request.finetune else "."),
+            "No ground could be held back for validation: classes need labels in more than one place. There will be no "
+            + f"scores{', and the backbone stays frozen' * bool(request.finetune)}.",
             "warning",
         )
 
@@ -304,10 +317,10 @@ def _written(request: TrainSegmentationRequest) -> dict[str, str]:
     return {name: getattr(request, name) for name in request.OUTPUTS if getattr(request, name)}
 
 
-def _values(header: ModelHeader, result: FitResult, stored: Path, device: torch.device) -> dict[str, float | int | str]:
+def _values(header: ModelHeader, result: FitResult, stored: str, device: torch.device) -> dict[str, float | int | str]:
     values: dict[str, float | int | str] = {
         "class_count": len(header.classes),
-        "model_name": stored.stem,
+        "model_name": stored,
         "device_used": device_title(device),
     }
     for key in ("miou", "macro_f1", "overall_accuracy"):

@@ -253,7 +253,8 @@ def _present(tiles: Sequence[LabelledTile], classes: Sequence[LandCoverClass]) -
         raise EngineError(
             "no_overlap",
             "No label lies on a valid pixel of the rasters.",
-            "Check that labels and rasters show the same ground, and their coordinate reference systems.",
+            "Check that labels and rasters show the same ground, and their coordinate reference systems. An area must "
+            "hold the middle of a pixel.",
         )
     if len(present) < 2:
         only = classes[present[0]].name

@@ -361,7 +361,10 @@ class TrainSegmentation(EngineAlgorithm):
             layer.loadDefaultStyle()
         field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
         if layer is not None:
-            values.check_field(field, self.CLASS_FIELD, layer.name(), layer.fields().names())
+            # The key that QGIS shows for a GeoPackage is no field of the file.
+            keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
+            fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
+            values.check_field(field, self.CLASS_FIELD, layer.name(), fields)
         source = self.parameterAsSource(parameters, self.LABELS, context)
         crss = [image.crs_in_file for image in images]
         labels = self.sources.vector(layer, source, self.LABELS, value, field, crss, context)
