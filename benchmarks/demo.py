@@ -219,8 +219,8 @@ def main() -> None:
     picture(scene, header, made, truth)
     print()
     tell_scores(scene, header, truth, read_codes(made.map))
-    lines = (("map (styled GeoTIFF)", made.map), ("polygons (GeoPackage)", made.polygons), ("report", made.report))
-    for title, path in (*lines, ("preview", made.preview), ("model", made.model)):
+    lines = (("map (styled GeoTIFF)", made.map), ("polygons (GeoPackage)", made.polygons), ("entropy", made.entropy))
+    for title, path in (*lines, ("report", made.report), ("preview", made.preview), ("model", made.model)):
         print(f"{title + ':':<23} {path}")
     print(f"Done in {time.monotonic() - started:.0f} s.")
 

@@ -36,12 +36,15 @@ def write_preview(target: Path, panels: list[tuple[str, Picture]], classes: tupl
 
 
 def image_picture(path: Path, bands: tuple[int, ...] = (1, 2, 3)) -> Picture:
-    """The image in its own colours: all bands stretched alike, between the 1st and 99th percentile of them all."""
+    """The image as QGIS would show it, each band stretched between its 2nd and 98th percentile; white without data."""
     with rasterio.open(path) as raster:
         wanted = bands if raster.count >= max(bands) else (1, 1, 1)
-        values = raster.read(list(wanted)).astype(np.float32)
-    low, high = np.percentile(values, (1, 99))
-    return ((stretch(values, np.full(3, low), np.full(3, high)) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
+        values = _thinned(raster, list(wanted)).astype(np.float32)
+    valid = ~np.ma.getmaskarray(values).any(0)
+    low, high = np.percentile(values.data[:, valid], (2, 98), axis=1)
+    picture = ((stretch(values.data, low, high) + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    picture[~valid] = 255
+    return picture
 
 
 def class_picture(codes: NDArray[np.integer], classes: tuple[LandCoverClass, ...]) -> Picture:
@@ -53,12 +56,21 @@ def class_picture(codes: NDArray[np.integer], classes: tuple[LandCoverClass, ...
 
 
 def entropy_picture(path: Path) -> Picture:
-    """Entropy from 0 (dark) to 1 (bright)."""
+    """Entropy from 0 (dark) to 1 (bright); white where there is no map."""
     with rasterio.open(path) as raster:
-        values = raster.read(1, masked=True).filled(0).astype(float)
-    place = np.clip(values, 0, 1) * (len(ENTROPY_COLORS) - 1)
+        values = _thinned(raster, 1).astype(float)
+    place = np.clip(values.filled(0), 0, 1) * (len(ENTROPY_COLORS) - 1)
     channels = [np.interp(place, range(len(ENTROPY_COLORS)), ENTROPY_COLORS[:, channel]) for channel in range(3)]
-    return np.stack(channels, -1).astype(np.uint8)
+    picture = np.stack(channels, -1).astype(np.uint8)
+    picture[np.ma.getmaskarray(values)] = 255
+    return picture
+
+
+def _thinned(raster: rasterio.DatasetReader, bands: int | list[int]) -> np.ma.MaskedArray:
+    """No more pixels than a picture needs, whatever the size of the raster."""
+    step = max(1, raster.width // (2 * PANEL_PX))
+    size = (-(-raster.height // step), -(-raster.width // step))
+    return raster.read(bands, out_shape=size if isinstance(bands, int) else (len(bands), *size), masked=True)
 
 
 def _sized(picture: Picture) -> Image.Image:

@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="also tell details and tracebacks")
     commands = parser.add_subparsers(dest="command", required=True)
     run_command = commands.add_parser("run", help="do what a request file asks")
-    run_command.add_argument("request", type=Path, help="JSON file with protocol, task and request")
+    run_command.add_argument("request", type=Path, help="JSON file with protocol, task and request, see README.md")
     run_command.add_argument("--scheduler", metavar="ADDRESS", default="", help="Dask scheduler whose workers compute")
     run_command.set_defaults(function=run)
     devices_command = commands.add_parser("devices", help="show what there is to compute on")

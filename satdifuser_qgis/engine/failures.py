@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 import traceback
 from typing import Iterator
 
@@ -69,8 +70,9 @@ def _known(error: BaseException, detail: str) -> EngineError | None:
     if isinstance(error, ImportError) and not (error.name or "").startswith("satdifuser_qgis"):
         return EngineError(
             "engine_broken",
-            f"The engine's Python cannot load a library: {_first_line(error)}.",
-            'Run "Check the installation", then install the engine again in Settings > Options > SatDiFuser.',
+            f"This Python ({sys.executable}) cannot load a library of the engine: {_first_line(error)}.",
+            'Call the engine by its own Python. If it is that one: run "Check the installation", then install the '
+            "engine again in Settings > Options > SatDiFuser.",
             detail,
         )
     if isinstance(error, (PermissionError, FileNotFoundError)) and _path(error):

@@ -45,7 +45,10 @@ def load_request(text: str, kinds: Dict[str, Type[Any]]) -> Any:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the request is no JSON: {error}") from None
     if not isinstance(body, dict) or set(body) != {"protocol", "task", "request"}:
-        raise ValueError('a request file holds exactly the keys "protocol", "task" and "request"')
+        raise ValueError(
+            f'a request file holds exactly the keys "protocol", "task" and "request", like {{"protocol": {PROTOCOL}, '
+            '"task": "segment", "request": {"input": "image.tif", "model": "fields.safetensors", "output": "map.tif"}}'
+        )
     if body["protocol"] != PROTOCOL:
         raise ValueError(f"the request speaks protocol {body['protocol']!r}, this engine speaks {PROTOCOL}")
     if not isinstance(body["task"], str) or body["task"] not in kinds:

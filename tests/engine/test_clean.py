@@ -161,7 +161,6 @@ def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(
         segment.run(wanted, Silent(), outputs)
 
 
-@pytest.mark.parametrize("key", ["default_extraction", "clean_network"])
 def test_weights_that_are_no_numbers_and_a_config_without_a_class_are_told(folder):
     weights = load_file(folder / WEIGHTS)
     weights["conv_out.bias"][0] = float("nan")
@@ -176,6 +175,7 @@ def test_weights_that_are_no_numbers_and_a_config_without_a_class_are_told(folde
         load_backbone(str(folder), CPU).clean  # noqa: B018
 
 
+@pytest.mark.parametrize("key", ["default_extraction", "clean_network"])
 def test_an_unknown_choice_in_the_card_is_refused(folder, key):
     card = json.loads((folder / "satdifuser.json").read_text(encoding="utf-8"))
     write(folder / "satdifuser.json", card | {key: "best"})

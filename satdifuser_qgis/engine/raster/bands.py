@@ -80,8 +80,8 @@ def position_note(raster: str, bands: tuple[int, ...], described: tuple[str, ...
         return ""
     if len(described) == 1 < len(bands):
         return (
-            f'"{raster}" has one band only, taken for all of the model\'s {_quoted(wanted)}: a map of an image with these '
-            "bands will be much better."
+            f'"{raster}" has one band only, which is taken for all of the model\'s {_quoted(wanted)}. Expect little of '
+            "this map: the model wants an image with these bands."
         )
     taken = ", ".join(str(band) for band in bands)
     return (
