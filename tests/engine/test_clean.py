@@ -161,17 +161,18 @@ def test_a_model_on_clean_features_maps_and_knows_the_weights_it_was_trained_on(
         segment.run(wanted, Silent(), outputs)
 
 
-def test_weights_that_are_no_numbers_and_a_config_without_a_class_are_told(folder):
+def test_a_damaged_clean_network_is_told_by_its_files(folder):
+    config = folder / "clean" / "config.json"
+    whole = config.read_text(encoding="utf-8")
+    for text, said in (("{}", "clean is of no class, which is not known"), ("null", "does not describe a network")):
+        config.write_text(text, encoding="utf-8")
+        with pytest.raises(EngineError, match=said):
+            load_backbone(str(folder), CPU).clean  # noqa: B018
+    config.write_text(whole, encoding="utf-8")
     weights = load_file(folder / WEIGHTS)
     weights["conv_out.bias"][0] = float("nan")
     save_file(weights, folder / WEIGHTS)
     with pytest.raises(EngineError, match=r"clean.* are damaged: conv_out.bias holds values that are no numbers"):
-        load_backbone(str(folder), CPU).clean  # noqa: B018
-    write(folder / "clean" / "config.json", {})
-    with pytest.raises(EngineError, match=r"clean is of no class, which is not known"):
-        load_backbone(str(folder), CPU).clean  # noqa: B018
-    (folder / "clean" / "config.json").write_text("null", encoding="utf-8")
-    with pytest.raises(EngineError, match=r"config.json does not describe a network"):
         load_backbone(str(folder), CPU).clean  # noqa: B018
 
 
