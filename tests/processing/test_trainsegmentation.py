@@ -167,6 +167,8 @@ def test_the_style_saved_for_a_label_file_counts(train, engine, chosen, labels):
     layer.setRenderer(QgsCategorizedSymbolRenderer("class", [QgsRendererCategory("wood", green, "Woodland")]))
     layer.saveNamedStyle(str(Path(labels).with_suffix(".qml")))
     assert request_of(train, engine, **chosen).styles == (StyledClass("wood", "Woodland", "#00ff00"),)
+    train.context.setProject(None)
+    assert request_of(train, engine, **chosen).styles == (StyledClass("wood", "Woodland", "#00ff00"),)
     # A layer of the user's own keeps the look that he gave it.
     layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol()))
     assert request_of(train, engine, **{**chosen, "LABELS": layer}).styles == ()

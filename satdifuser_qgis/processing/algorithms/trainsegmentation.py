@@ -356,7 +356,9 @@ class TrainSegmentation(EngineAlgorithm):
         if reference in (None, ""):
             return None, (), ""
         layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
-        if layer is not None and isinstance(reference, str) and context.project().mapLayer(layer.id()) is None:
+        project = context.project()
+        of_project = layer is not None and project is not None and project.mapLayer(layer.id()) is not None
+        if layer is not None and isinstance(reference, str) and not of_project:
             # Of a path QGIS opens a layer without the style that was saved for it.
             layer.loadDefaultStyle()
         field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
