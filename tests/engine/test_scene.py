@@ -23,7 +23,7 @@ from satdifuser_qgis.engine.raster.normalise import Scaling
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.scene import SceneDecoder, probabilities
 from satdifuser_qgis.engine.training.kernel import fit_kernel
-from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit_scene, steps_for
+from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit_scene, share_for, steps_for
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from satdifuser_qgis.protocol.codec import to_plain
 from satdifuser_qgis.protocol.errors import EngineError
@@ -153,7 +153,7 @@ def test_fused_features_add_what_the_statistics_leave_open(fusion):
     assert accuracy(model, unseen) > by_statistics + 0.15
 
 
-def test_half_of_the_probabilities_are_the_kernel_machines_alone():
+def test_part_of_the_probabilities_are_the_kernel_machines_alone():
     tiles = told(60)
     model = fit_scene(config(5), tiles, SceneSettings(steps=3), Silent(), "")
     with torch.inference_mode():
@@ -242,6 +242,12 @@ def test_a_training_that_diverges_is_told():
     with pytest.raises(EngineError, match="diverged") as caught:
         fit_scene(config(0), tiles, SceneSettings(steps=2), Silent(), "")
     assert caught.value.code == "bad_input"
+
+
+def test_the_networks_count_for_more_the_more_tiles():
+    assert [share_for(tiles) for tiles in (20, 300, 900, 5700)] == [0.5, 0.5, 0.75, 0.95]
+    model = fit_scene(config(5), told(900), SceneSettings(steps=2), Silent(), "")
+    assert float(model.head.share) == 0.75
 
 
 def test_steps_grow_slower_than_tiles():

@@ -20,12 +20,13 @@ class SceneHead(nn.Module):
     """``members`` networks of one hidden layer beside one another; the class probabilities are their mean.
 
     With ``side_channels`` statistics every member starts from the kernel machine's scores and learns what they leave
-    open, and the probabilities are half those of the kernel machine alone: with a few hundred tiles the members learn
-    their places too. ``landmarks`` is the kernel machine's size. Members share the fuser and differ by first weights
-    and dropout.
+    open; of the probabilities they have the ``share``, the rest is the kernel machine's alone: with a few hundred tiles
+    members learn places too. ``landmarks`` is the kernel machine's size. Members share the fuser and differ by first
+    weights and dropout.
     """
 
     kernel: KernelMachine
+    share: Tensor
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class SceneHead(nn.Module):
         if side_channels:
             self.kernel = KernelMachine(side_channels, landmarks, classes)
             self.gain = nn.Parameter(torch.tensor(FIRST_GAIN))
+            self.register_buffer("share", torch.tensor(0.5))
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None) -> Tensor:
         """Maps (B,width,h,w) and side (B,S) → logarithms of probabilities (B,classes). ``size`` does not matter."""
@@ -57,7 +59,8 @@ class SceneHead(nn.Module):
         together = torch.logsumexp(found, dim=1) - math.log(found.shape[1])
         if scores is None:
             return together
-        return torch.logaddexp(together, (self.gain * scores).log_softmax(1)) - math.log(2)
+        alone = (self.gain * scores).log_softmax(1)
+        return torch.logaddexp(together + self.share.log(), alone + (1 - self.share).log())
 
     def member_logits(self, maps: Sequence[Tensor], scores: Tensor | None) -> Tensor:
         """Each member's logits (B,members,classes); scores: the kernel machine's (B,classes)."""

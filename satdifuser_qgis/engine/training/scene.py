@@ -57,6 +57,11 @@ def steps_for(tiles: int, batch: int) -> int:
     return max(150, round(min(20 * tiles, 30_000 + 3 * tiles) / batch))
 
 
+def share_for(tiles: int) -> float:
+    """What the networks count for beside the kernel machine alone: half, and from 300 tiles on more (decision 11)."""
+    return max(0.5, tiles / (tiles + 300))
+
+
 def fit_scene(
     config: DecoderConfig, tiles: SceneTiles, settings: SceneSettings, reporter: Reporter, message: str
 ) -> SceneDecoder:
@@ -72,6 +77,7 @@ def fit_scene(
     scores = None
     if config.side_channels:
         scores = fit_kernel(model.head.kernel, tiles.statistics, tiles.targets, settings.seed)
+        model.head.share.fill_(share_for(len(tiles)))
     model.train()
     steps = settings.steps or steps_for(len(tiles), settings.batch)
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
