@@ -73,7 +73,7 @@ class Weighing:
         if self.best_share is not None and self.best_share > self.share:
             said += (
                 f" That ground favours {self.best_share * 100:.0f} % by fuser and head, but by no more than chance may "
-                "explain, so they got the smaller part; labels in more places would show what they are worth."
+                "explain, so the smaller share was taken; labels in more places would tell."
             )
         return said
 
