@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .backbones.streams import Scale
 from .fusers import Fused, build_fuser
 from .heads import build_head
-from .heads.layers import given
+from .heads.layers import given, mixed
 from .heads.pixels import PixelClassifier
 
 
@@ -175,13 +173,6 @@ class Decoder(nn.Module):
         weights = self.fuser([level[None].to(device).float() for level in pyramid]).weights
         gates = [weights[f"gate{number}"][0] for number in range(len(self.config.scales))]
         return gates if self.config.fusion == "mixture" else [gate.mean((-2, -1)) for gate in gates]
-
-
-def mixed(fused: Tensor, plain: Tensor, share: float) -> Tensor:
-    """Logarithms of ``share`` · softmax(fused) + (1 - share) · softmax(plain), over the classes in dimension 1."""
-    parts = ((fused, share), (plain, 1 - share))
-    terms = [functional.log_softmax(logits, 1) + math.log(part) for logits, part in parts if part > 0]
-    return torch.logsumexp(torch.stack(terms), 0)
 
 
 def _rows(times: Sequence[int], names: Sequence[str], shares: Tensor) -> list[dict[str, float | int | str]]:

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from satdifuser_qgis.engine.backbones.streams import Scale
-from satdifuser_qgis.engine.decoder import DecoderConfig, mixed
+from satdifuser_qgis.engine.decoder import DecoderConfig
 from satdifuser_qgis.engine.features import Extractor
+from satdifuser_qgis.engine.heads.layers import mixed
 from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.report.scores import confusion_matrix, score

@@ -115,6 +115,8 @@ def test_few_held_back_pixels_prove_nothing():
     matrix = np.array([[9000, 0, 0], [0, 9000, 0], [0, 0, 150]])
     verdict = judge(CLASSES, TRAINED, matrix)
     assert "Unproven for road (only 150 pixels were held back)." in verdict.headline
+    assert verdict.grade == "fair"
+    assert judge(CLASSES, TRAINED, 2 * matrix).grade == "good"
 
 
 def test_the_most_common_mistake_is_named():

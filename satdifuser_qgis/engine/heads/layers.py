@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..norms import group_norm
 
@@ -19,3 +23,10 @@ def given(side: Tensor | None, channels: int) -> Tensor:
     if side is None:
         raise ValueError(f"this head was built with {channels} side channels, but none came")
     return side
+
+
+def mixed(fused: Tensor, plain: Tensor, share: float) -> Tensor:
+    """Logarithms of ``share`` · softmax(fused) + (1 - share) · softmax(plain), over the classes in dimension 1."""
+    parts = ((fused, share), (plain, 1 - share))
+    terms = [functional.log_softmax(logits, 1) + math.log(part) for logits, part in parts if part > 0]
+    return torch.logsumexp(torch.stack(terms), 0)

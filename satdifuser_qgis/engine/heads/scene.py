@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .kernel import KernelMachine
-from .layers import given
+from .layers import given, mixed
 
 # Scores of the kernel machine are about -1 to 1; this makes logits of them to begin with.
 FIRST_GAIN = 4.0
@@ -59,8 +59,7 @@ class SceneHead(nn.Module):
         together = torch.logsumexp(found, dim=1) - math.log(found.shape[1])
         if scores is None:
             return together
-        alone = (self.gain * scores).log_softmax(1)
-        return torch.logaddexp(together + self.share.log(), alone + (1 - self.share).log())
+        return mixed(together, self.gain * scores, float(self.share))
 
     def member_logits(self, maps: Sequence[Tensor], scores: Tensor | None) -> Tensor:
         """Each member's logits (B,members,classes); scores: the kernel machine's (B,classes)."""

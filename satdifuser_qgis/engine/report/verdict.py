@@ -18,6 +18,7 @@ DRAWS = 400
 RULES = (
     f"A class is called good from an IoU of {GOOD_IOU:.1f}, usable with care from {FAIR_IOU:.1f}, and not to be "
     f"trusted below. With fewer than {UNPROVEN_PX} held-back pixels it is called unproven, whatever its score.",
+    f"The verdict is green where the IoU is {GOOD_IOU:.1f} on average and each class is good or usable with care.",
     f"Few labels are fewer than {FEW_LABELS_PX:,} training pixels of a class.",
     "The range behind a score holds 90 % of the scores that come out when the held-back blocks are drawn again with "
     f"repetition, {DRAWS} times; it is called wide from {WIDE_SPREAD:.2f}. It needs two blocks.",

@@ -107,11 +107,7 @@ def fit(
         if not math.isfinite(recent[-1]):
             if to_beat is not None:
                 break
-            raise EngineError(
-                "bad_input",
-                f"The training diverged: after {step} steps the loss is {recent[-1]}.",
-                "Choose another scaling; extreme values in the image are the usual cause.",
-            )
+            raise diverged(f"The training diverged: after {step} steps the loss is {recent[-1]}.")
         reporter.progress(step, settings.steps, "steps", message)
         if step % settings.look_every and step != settings.steps:
             continue
@@ -183,6 +179,11 @@ def segmentation_loss(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor
     present = truth.sum((0, 2, 3)) > 0
     dice = 1 - (2 * both + 1) / (either + 1)
     return entropy + dice[present].mean()
+
+
+def diverged(said: str) -> EngineError:
+    """The failure of a training whose figures stopped being numbers; ``said`` is the sentence that says which."""
+    return EngineError("bad_input", said, "Choose another scaling; extreme values in the images are the usual cause.")
 
 
 @torch.inference_mode()

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ...protocol.errors import EngineError
-from ..decoder import Decoder, mixed
+from ..decoder import Decoder
+from ..heads.layers import mixed
 from ..heads.pixels import PixelClassifier, pixel_values
 from ..report.scores import score
 from ..reporter import Reporter
 from .learners import Learner
-from .loop import class_weights
+from .loop import class_weights, diverged
 from .samples import UNLABELLED, Sample
 
 STEPS, BATCH_PX, MOST_PX = 400, 512, 200_000
@@ -164,11 +164,7 @@ def _weigh(
     if not weight.any():
         return Weighing(UNKNOWN_SHARE)
     if not np.isfinite(losses).all():
-        raise EngineError(
-            "bad_input",
-            "On the ground held back what the trained model says is no number.",
-            "Choose another scaling; extreme values in the images are the usual cause.",
-        )
+        raise diverged("On the ground held back what the trained model says is no number.")
     best, chosen = best_and_chosen(losses[:, weight > 0], weight[weight > 0])
     mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
     return Weighing(SHARES[chosen], SHARES[best], mious[-1], mious[0], mious[chosen], matrices[chosen])

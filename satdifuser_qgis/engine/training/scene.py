@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...protocol.errors import EngineError
 from ..decoder import DecoderConfig
 from ..reporter import Reporter
 from ..scene import SceneDecoder
 from ..turns import TURNS, reoriented
 from .kernel import fit_kernel
-from .loop import BALANCE_WEIGHT
+from .loop import BALANCE_WEIGHT, diverged
 
 
 @dataclass(frozen=True)
@@ -141,8 +140,4 @@ def loss_on(model: SceneDecoder, batch: SceneTiles, scores: Tensor | None, draw:
 def check_loss(loss: Tensor, step: int) -> None:
     """Raises EngineError("bad_input") for a loss that is no number."""
     if not math.isfinite(float(loss.detach())):
-        raise EngineError(
-            "bad_input",
-            f"The training diverged: after {step} steps the loss is {float(loss.detach())}.",
-            "Choose another scaling; extreme values in the images are the usual cause.",
-        )
+        raise diverged(f"The training diverged: after {step} steps the loss is {float(loss.detach())}.")
