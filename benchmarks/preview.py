@@ -9,7 +9,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.labelled_set import stretch
+from benchmarks.labelled_set import limits, stretch
 from satdifuser_qgis.protocol.classes import LandCoverClass
 
 PANEL_PX, GAP, TITLE_PX, LEGEND_PX = 512, 14, 34, 44
@@ -41,8 +41,8 @@ def image_picture(path: Path, bands: tuple[int, ...] = (1, 2, 3)) -> Picture:
         wanted = bands if raster.count >= max(bands) else (1, 1, 1)
         values = _thinned(raster, list(wanted)).astype(np.float32)
     valid = ~np.ma.getmaskarray(values).any(0)
-    low, high = np.percentile(values.data[:, valid], (2, 98), axis=1)
-    picture = ((stretch(values.data, low, high) + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    stretched = stretch(values.data, *limits(values.data[:, valid]))
+    picture = ((stretched + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
     picture[~valid] = 255
     return picture
 
