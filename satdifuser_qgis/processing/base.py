@@ -15,11 +15,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
     QgsProject,
+    QgsProperty,
     QgsSettings,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
@@ -29,7 +31,8 @@ from .. import compat
 from ..protocol.errors import EngineError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
-from ..styling.looks import Look, LookInProject, holds_its_style
+from ..styling.in_project import LayersOfRun, LookInProject
+from ..styling.looks import Look, holds_its_style
 from . import about
 from .images import Image, open_image
 from .sources import Sources
@@ -76,6 +79,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         self._layer_names: Dict[str, str] = {}
         # Paths as they were given, under which QGIS loads layers at the end.
         self._given: Dict[str, str] = {}
+        self._to_load: Dict[str, QgsProcessingContext.LayerDetails] = {}
         self._results: Dict[str, Any] = {}
 
     # What a subclass says
@@ -92,7 +96,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return {}
 
     def looks(self) -> Dict[str, Look]:
-        """Styles by output. May raise ValueError."""
+        """Styles by output, in the order that their layers have in the project, topmost first. May raise ValueError."""
         return {}
 
     # What QGIS asks
@@ -173,12 +177,14 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         except ValueError as error:
             raise QgsProcessingException(str(error)) from error
         self._layer_names = self.layer_names(parameters, context)
+        self._put_off_loading(context)
         return True
 
     def processAlgorithm(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Dict[str, Any]:
         self._results = self.run_engine(feedback)
+        context.setLayersToLoadOnCompletion({**context.layersToLoadOnCompletion(), **self._to_load})
         return self._results
 
     def run_engine(self, feedback: QgsProcessingFeedback) -> Dict[str, Any]:
@@ -202,6 +208,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             feedback.pushWarning(str(error))
             looks = {}
         destinations = self._destinations()
+        layers = LayersOfRun()
         for name, path in self._results.items():
             if name in looks:
                 problem = looks[name].save(path)
@@ -213,10 +220,11 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                 # That of the file that was here before speaks of other classes.
                 compat.remove_style_beside(path)
             if name in self._given and context.willLoadLayerOnCompletion(self._given[name]):
-                self._dress_in_project(name, looks.get(name), context)
+                dressing = layers.dressing(looks[name], list(looks).index(name)) if name in looks else None
+                self._dress_in_project(name, dressing, context)
         return {}
 
-    def _dress_in_project(self, name: str, look: Optional[Look], context: QgsProcessingContext) -> None:
+    def _dress_in_project(self, name: str, look: Optional[LookInProject], context: QgsProcessingContext) -> None:
         path = self._given[name]
         details = context.layerToLoadOnCompletionDetails(path)
         # A name that the caller chose stays; without force QGIS takes the file's name where the file is to stay.
@@ -224,8 +232,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             details.name = self._layer_names[name]
             details.forceName = True
         if look is not None:
-            _LIVING[path] = LookInProject(look)
-            details.setPostProcessor(_LIVING[path])
+            _LIVING[path] = look
+            details.setPostProcessor(look)
 
     # Steps
 
@@ -256,7 +264,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         self, definition: QgsProcessingParameterDefinition, parameters: Dict[str, Any], context: QgsProcessingContext
     ) -> str:
         optional = bool(definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
-        if optional and parameters.get(definition.name()) in (None, ""):
+        if optional and _is_nothing(parameters.get(definition.name())):
             return ""
         if isinstance(definition, QgsProcessingParameterFileDestination):
             path = self.parameterAsFileOutput(parameters, definition.name(), context)
@@ -269,11 +277,28 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """File name endings by output. QGIS's own check lets every ending through."""
         return {name: [f".{item}" for item in _extensions(each)] for name, each in self._destinations().items()}
 
+    def _put_off_loading(self, context: QgsProcessingContext) -> None:
+        """Keeps what `prepareAlgorithm` registered to be loaded until the engine has made it.
+
+        A background task has a context of its own, whose list replaces this one at the end; and after a failure QGIS
+        would try to load what is still registered here.
+        """
+        planned = context.layersToLoadOnCompletion()
+        self._to_load = {path: planned.pop(path) for path in self._given.values() if path in planned}
+        context.setLayersToLoadOnCompletion(planned)
+
     def image(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Tuple[Image, str]:
         """A raster parameter, and its path for the engine. Raises ValueError where it has no path."""
         image = open_image(parameters.get(name), context)
         path = self.sources.raster(image, name, parameters.get(name))
         return cast(Image, image), path
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether an output is not wanted; the batch dialog of 3.22 says so by a destination without a sink."""
+    if isinstance(value, QgsProcessingOutputLayerDefinition):
+        value = value.sink.staticValue() if value.sink.propertyType() == QgsProperty.Type.StaticProperty else value
+    return value in (None, "")
 
 
 def _extensions(definition: QgsProcessingParameterDefinition) -> List[str]:

@@ -6,7 +6,7 @@ inside GeoPackages, so that maps made headless look the same as those made in th
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Sequence
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -14,9 +14,6 @@ from qgis.core import (
     QgsFillSymbol,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
-    QgsProcessingContext,
-    QgsProcessingFeedback,
-    QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
     QgsRasterShader,
     QgsRendererCategory,
@@ -35,6 +32,9 @@ SHARE_COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 
 class Look:
     """The style of one output."""
+
+    # Whether its layer is switched on when it comes into the project.
+    VISIBLE = True
 
     def apply(self, layer: QgsMapLayer) -> None:
         """Sets the renderer of ``layer``."""
@@ -88,6 +88,8 @@ class ClassPolygons(Look):
 class Share(Look):
     """Values from 0 to 1 of one band, dark to bright: entropy, the probability of a class."""
 
+    VISIBLE = False
+
     def apply(self, layer: QgsMapLayer) -> None:
         last = len(SHARE_COLORS) - 1
         ramp = QgsColorRampShader(0.0, 1.0)
@@ -101,21 +103,6 @@ class Share(Look):
         renderer.setClassificationMin(0.0)
         renderer.setClassificationMax(1.0)
         layer.setRenderer(renderer)
-
-
-class LookInProject(QgsProcessingLayerPostProcessorInterface):
-    """Gives a layer its look when Processing adds it to the project (never called headless)."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self.look = look
-
-    def postProcessLayer(  # noqa: N802 (QGIS name)
-        self, layer: Optional[QgsMapLayer], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> None:
-        if layer is not None and layer.isValid():
-            self.look.apply(layer)
-            layer.triggerRepaint()
 
 
 def holds_its_style(path: str) -> bool:

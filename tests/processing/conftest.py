@@ -83,6 +83,30 @@ def model(tmp_path: Path) -> str:
     return str(landscape.write_model(tmp_path / "crops.safetensors"))
 
 
+@pytest.fixture
+def dialog(provider: Any, qgis_iface: Any, qtbot: Any) -> Any:
+    """Opens the dialog of an algorithm, or of one of ours by its name.
+
+    pytest-qgis' interface has no browser model of its own.
+    """
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+    from qgis.core import QgsProcessingAlgorithm
+    from qgis.gui import QgsBrowserGuiModel
+
+    model = QgsBrowserGuiModel()
+    qgis_iface.browserModel = lambda: model
+
+    def opened(algorithm: Any) -> Any:
+        asked = algorithm if isinstance(algorithm, QgsProcessingAlgorithm) else provider.algorithm(algorithm)
+        made = AlgorithmDialog(asked.create(), parent=None)
+        qtbot.addWidget(made)
+        made.resize(1000, 720)
+        made.show()
+        return made
+
+    return opened
+
+
 class Asked:
     """An algorithm of the registry, asked as QGIS asks it."""
 

@@ -10,25 +10,6 @@ import pytest
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 
 
-@pytest.fixture
-def dialog(provider: Any, qgis_iface: Any, qtbot: Any) -> Any:
-    """Makes the dialog of an algorithm. pytest-qgis' interface has no browser model of its own."""
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-    from qgis.gui import QgsBrowserGuiModel
-
-    model = QgsBrowserGuiModel()
-    qgis_iface.browserModel = lambda: model
-
-    def opened(name: str) -> Any:
-        made = AlgorithmDialog(provider.algorithm(name).create(), parent=None)
-        qtbot.addWidget(made)
-        made.resize(1000, 720)
-        made.show()
-        return made
-
-    return opened
-
-
 def keep_picture(widget: Any, name: str) -> None:
     """A picture for people to look at, where SATDIFUSER_PICTURES names a folder."""
     folder = os.environ.get("SATDIFUSER_PICTURES")

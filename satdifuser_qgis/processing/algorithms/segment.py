@@ -234,6 +234,6 @@ class Segment(EngineAlgorithm):
         return {
             self.OUTPUT: ClassMap(classes),
             self.POLYGONS: ClassPolygons(classes),
-            self.PROBABILITIES: Share(),
             self.ENTROPY: Share(),
+            self.PROBABILITIES: Share(),
         }

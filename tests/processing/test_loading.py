@@ -1,0 +1,230 @@
+"""Run is pressed in real dialogs: what was made is in the project by itself, named, styled and in order.
+
+The engine is pretended; everything from the button to the layer tree is QGIS's own.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from qgis.core import (
+    QgsApplication,
+    QgsLayerTreeGroup,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterRasterLayer,
+    QgsProject,
+    QgsRasterLayer,
+)
+from qgis.PyQt.QtWidgets import QCheckBox, QTextEdit
+
+from satdifuser_qgis.processing.provider import ALGORITHMS
+from satdifuser_qgis.protocol.errors import EngineError
+
+from . import landscape
+
+ALL_FOUR = ("OUTPUT", "POLYGONS", "PROBABILITIES", "ENTROPY")
+LIMIT_MS = 30_000
+# From the top, with whether it is switched on.
+IN_ORDER = [
+    ("image – land cover", True),
+    ("image – land cover polygons", True),
+    ("image – entropy", False),
+    ("image – class probabilities", False),
+]
+
+
+@pytest.fixture
+def press_run(dialog: Any, qtbot: Any) -> Any:
+    """Fills a dialog, presses Run and waits for the end. Returns results and what the log says."""
+
+    def pressed(
+        algorithm: Any, parameters: Dict[str, Any], succeeds: bool = True, unticked: str = ""
+    ) -> Tuple[Dict[str, Any], str]:
+        made = dialog(algorithm)
+        made.setParameters(parameters)
+        if unticked:
+            made.mainWidget().wrappers[unticked].wrappedWidget().findChild(QCheckBox).setChecked(False)
+        with qtbot.waitSignal(made.algorithmFinished, timeout=LIMIT_MS) as finished:
+            made.runButton().click()
+        log = made.findChild(QTextEdit, "txtLog").toPlainText()
+        assert finished.args[0] == succeeds, log
+        return dict(finished.args[1]), log
+
+    return pressed
+
+
+@pytest.fixture
+def press_run_in_batch(provider: Any, qgis_iface: Any, qtbot: Any, tmp_path: Path, monkeypatch: Any) -> Any:
+    """Fills a batch dialog from a saved batch, presses Run and returns the log."""
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+    from qgis.PyQt.QtWidgets import QFileDialog
+
+    saved = tmp_path / "batch.json"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: (str(saved), ""))
+
+    def pressed(name: str, rows: List[Dict[str, Dict[str, str]]]) -> str:
+        saved.write_text(json.dumps(rows))
+        made = BatchAlgorithmDialog(provider.algorithm(name).create(), parent=None)
+        qtbot.addWidget(made)
+        made.show()
+        made.mainWidget().load()
+        made.mainWidget().checkLoadLayersOnCompletion.setChecked(True)
+        made.runButton().click()
+        return str(made.findChild(QTextEdit, "txtLog").toPlainText())
+
+    return pressed
+
+
+@pytest.fixture
+def results_group() -> Any:
+    from processing.core.ProcessingConfig import ProcessingConfig
+
+    ProcessingConfig.setSettingValue(ProcessingConfig.RESULTS_GROUP_NAME, "My results")
+    yield "My results"
+    ProcessingConfig.setSettingValue(ProcessingConfig.RESULTS_GROUP_NAME, "")
+
+
+@pytest.fixture
+def saved_graph(provider: Any, tmp_path: Path) -> QgsProcessingModelAlgorithm:
+    """A graph of the Model Designer that maps land cover, saved and opened again."""
+    graph = QgsProcessingModelAlgorithm("graph", "tests")
+    for name, definition in (("picture", QgsProcessingParameterRasterLayer), ("weights", QgsProcessingParameterFile)):
+        graph.addModelParameter(definition(name), QgsProcessingModelParameter(name))
+    child = QgsProcessingModelChildAlgorithm("satdifuser:segment")
+    child.setChildId("map")
+    for name, source in (("INPUT", "picture"), ("MODEL", "weights")):
+        child.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromModelParameter(source)])
+    output = QgsProcessingModelOutput("my fields")
+    output.setChildOutputName("OUTPUT")
+    child.setModelOutputs({"my fields": output})
+    graph.addChildAlgorithm(child)
+    assert graph.toFile(str(tmp_path / "graph.model3"))
+    opened = QgsProcessingModelAlgorithm()
+    assert opened.fromFile(str(tmp_path / "graph.model3"))
+    opened.setProvider(QgsApplication.processingRegistry().providerById("model"))
+    return opened
+
+
+def tree(parent: Any = None) -> List[Tuple[str, bool]]:
+    parent = parent or QgsProject.instance().layerTreeRoot()
+    return [(node.name(), node.itemVisibilityChecked()) for node in parent.children()]
+
+
+def layer(name: str) -> Any:
+    (found,) = QgsProject.instance().mapLayersByName(name)
+    return found
+
+
+def assert_styled() -> None:
+    classes = layer("image – land cover").renderer().classes()
+    assert [entry.label for entry in classes] == ["water", "wood", "field"]
+    assert [each.label() for each in layer("image – land cover polygons").renderer().categories()] == [
+        "water", "wood", "field",
+    ]  # fmt: skip
+    for name in ("image – entropy", "image – class probabilities"):
+        assert layer(name).renderer().type() == "singlebandpseudocolor"
+
+
+@pytest.mark.parametrize("name", [each.NAME for each in ALGORITHMS])
+def test_every_algorithm_runs_when_run_is_pressed(press_run, engine, image, labels, model, tmp_path, name):
+    """With all of its outputs, each in a place of its own. A new algorithm needs a line here."""
+    inputs = {
+        "trainsegmentation": {"INPUT": image, "LABELS": labels, "CLASS_FIELD": "class"},
+        "segment": {"INPUT": image, "MODEL": model},
+        "doctor": {},
+    }[name]
+    algorithm = QgsApplication.processingRegistry().algorithmById(f"satdifuser:{name}")
+    targets = {
+        each.name(): str(tmp_path / f"{each.name()}.{each.defaultFileExtension()}")
+        for each in algorithm.destinationParameterDefinitions()
+    }
+    results, log = press_run(name, {**inputs, **targets})
+    assert {output: results[output] for output in targets} == targets
+    assert all(Path(path).is_file() for path in targets.values())
+    assert len(tree()) == sum(1 for path in targets.values() if path.endswith((".tif", ".gpkg")))
+    assert "not correctly generated" not in log
+
+
+@pytest.mark.parametrize("place", ["TEMPORARY_OUTPUT", "files"])
+def test_the_layers_come_by_themselves_named_styled_and_in_order(press_run, engine, image, model, tmp_path, place):
+    files = {"OUTPUT": "z.tif", "POLYGONS": "a.gpkg", "PROBABILITIES": "b.tif", "ENTROPY": "y.tif"}
+    wanted = {name: str(tmp_path / files[name]) if place == "files" else place for name in ALL_FOUR}
+    results, log = press_run("segment", {"INPUT": image, "MODEL": model, **wanted})
+    assert set(ALL_FOUR) <= set(results)
+    if place == "files":
+        # QGIS names layers of files that stay after the file only where its settings say so.
+        assert {results[name] for name in ALL_FOUR} == {str(tmp_path / name) for name in files.values()}
+    assert tree() == IN_ORDER
+    assert_styled()
+    assert "not correctly generated" not in log
+
+
+@pytest.mark.parametrize(("unticked", "loaded"), [("POLYGONS", IN_ORDER[:1]), ("OUTPUT", IN_ORDER[1:2])])
+def test_only_what_is_ticked_is_loaded(press_run, engine, image, model, unticked, loaded):
+    wanted = dict.fromkeys(("OUTPUT", "POLYGONS"), "TEMPORARY_OUTPUT")
+    results, _ = press_run("segment", {"INPUT": image, "MODEL": model, **wanted}, unticked=unticked)
+    assert Path(results[unticked]).is_file()
+    assert tree() == loaded
+
+
+def test_layers_go_into_the_group_that_qgis_is_told(press_run, engine, image, model, results_group):
+    wanted = dict.fromkeys(ALL_FOUR, "TEMPORARY_OUTPUT")
+    press_run("segment", {"INPUT": image, "MODEL": model, **wanted})
+    (group,) = QgsProject.instance().layerTreeRoot().children()
+    assert isinstance(group, QgsLayerTreeGroup)
+    assert group.name() == results_group
+    assert sorted(tree(group)) == sorted(IN_ORDER)
+    assert tree(group) == IN_ORDER
+
+
+def test_a_second_run_lies_above_the_first_and_leaves_it_as_it_is(press_run, engine, image, model):
+    wanted = dict.fromkeys(("OUTPUT", "ENTROPY"), "TEMPORARY_OUTPUT")
+    for _ in range(2):
+        press_run("segment", {"INPUT": image, "MODEL": model, **wanted})
+        QgsProject.instance().layerTreeRoot().children()[0].setName("renamed")
+    entropy = ("image – entropy", False)
+    assert tree() == [("renamed", True), entropy, ("renamed", True), entropy]
+
+
+def test_what_the_user_has_open_stays_where_it_is(press_run, engine, image, model, tmp_path):
+    QgsProject.instance().addMapLayer(QgsRasterLayer(str(landscape.write_raster(tmp_path / "other.tif")), "mine"))
+    wanted = dict.fromkeys(ALL_FOUR, "TEMPORARY_OUTPUT")
+    press_run("segment", {"INPUT": image, "MODEL": model, **wanted})
+    assert tree() == [*IN_ORDER, ("mine", True)]
+
+
+def test_a_failed_run_loads_nothing_and_tells_its_reason_alone(press_run, engine, image, model):
+    engine.error = EngineError("out_of_memory", "The memory ran out.", "Choose a smaller batch.")
+    wanted = {"OUTPUT": "TEMPORARY_OUTPUT"}
+    _, log = press_run("segment", {"INPUT": image, "MODEL": model, **wanted}, succeeds=False)
+    assert "The memory ran out. Choose a smaller batch." in log
+    assert "not correctly generated" not in log
+    assert tree() == []
+
+
+def test_in_batch_each_row_is_loaded_and_none_says_that_something_is_wrong(
+    press_run_in_batch, engine, image, model, tmp_path
+):
+    """3.22 hands an output that is left empty over as a destination without a name."""
+    targets = [str(tmp_path / f"map{number}.tif") for number in range(2)]
+    inputs = {"INPUT": repr(image), "MODEL": repr(model)}
+    log = press_run_in_batch("segment", [{"PARAMETERS": inputs, "OUTPUTS": {"OUTPUT": each}} for each in targets])
+    assert [(request.output, request.polygons) for request in engine.requests] == [(each, "") for each in targets]
+    assert "not correctly generated" not in log
+    assert tree() == [("image – land cover", True)] * 2
+
+
+def test_a_saved_model_loads_its_map(press_run, saved_graph, engine, image, model):
+    (output,) = [each.name() for each in saved_graph.destinationParameterDefinitions()]
+    press_run(saved_graph, {"picture": image, "weights": model, output: "TEMPORARY_OUTPUT"})
+    (only,) = QgsProject.instance().mapLayers().values()
+    assert only.name() == "my fields"
+    assert [entry.label for entry in only.renderer().classes()] == ["water", "wood", "field"]
