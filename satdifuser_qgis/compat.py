@@ -44,12 +44,19 @@ def remove_style_beside(path: str) -> bool:
 def save_style_in_database(layer: QgsVectorLayer, name: str) -> str:
     """Stores the layer's style as the default in its own database. Returns what went wrong, "" where nothing did.
 
-    A style of that name is removed first: QGIS would ask in a window whether to overwrite it, also headless.
+    A style of that name is removed first: QGIS would ask in a window whether to overwrite it, also headless. All is
+    done in update mode, since leaving that gives a GeoPackage its ordinary journal back: otherwise it stays in WAL
+    mode, which a read-only medium cannot open, and of which GDAL complains ("unable to open database file").
     """
-    _count, ids, names, *_rest = layer.listStylesInDatabase()
-    for identifier in (number for number, known in zip(ids, names) if known == name):
-        layer.deleteStyleFromDatabase(identifier)
-    answer = layer.saveStyleToDatabase(name, "", True, "")
+    provider = layer.dataProvider()
+    provider.enterUpdateMode()
+    try:
+        _count, ids, names, *_rest = layer.listStylesInDatabase()
+        for identifier in (number for number, known in zip(ids, names) if known == name):
+            layer.deleteStyleFromDatabase(identifier)
+        answer = layer.saveStyleToDatabase(name, "", True, "")
+    finally:
+        provider.leaveUpdateMode()
     if isinstance(answer, tuple):
         answer = next((part for part in answer if isinstance(part, str)), "")
     return str(answer or "")

@@ -39,6 +39,8 @@ class LayersOfRun:
         places = sorted(parent.children().index(node) for node in by_rank)
         for place, node in zip(places, by_rank):
             _move(parent, node, place)
+            # The legend of the first says it all, and long ones would push the user's own layers out of sight.
+            parent.children()[place].setExpanded(place == places[0])
 
 
 class LookInProject(QgsProcessingLayerPostProcessorInterface):

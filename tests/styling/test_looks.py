@@ -92,6 +92,15 @@ def test_saving_twice_keeps_one_default_style(tmp_path):
         assert database.execute("select count(*) from layer_styles where useAsDefault").fetchone() == (1,)
 
 
+def test_polygons_keep_the_ordinary_journal_of_their_database(tmp_path):
+    """Bytes 18 and 19 of SQLite's header: 1 for a rollback journal; 2 for WAL, which read-only media cannot open."""
+    path = landscape.write_polygons(tmp_path / "polygons.gpkg")
+    for _ in range(2):
+        ClassPolygons(CLASSES).save(str(path))
+        assert path.read_bytes()[18:20] == bytes([1, 1])
+        assert [item.name for item in tmp_path.iterdir()] == ["polygons.gpkg"]
+
+
 def test_shares_run_from_0_to_1(tmp_path):
     path = str(landscape.write_raster(tmp_path / "entropy.tif", bands=1))
     assert Share().save(path) == ""
