@@ -98,6 +98,15 @@ def test_a_file_that_is_no_model_is_refused(segment, chosen, tmp_path):
     assert "Train a land-cover model" in said
 
 
+def test_a_scene_classifier_is_refused_before_the_engine_starts(segment, engine, chosen, tmp_path):
+    landscape.write_model(folders.model_store() / "scenes.safetensors", task="scene")
+    said = segment.refusal(**{**chosen, "MODEL": "scenes"})
+    assert 'the model "scenes" names whole scenes and cannot map land cover' in said
+    with pytest.raises(QgsProcessingException):
+        segment.run(**{**chosen, "MODEL": "scenes"})
+    assert engine.requests == []
+
+
 def test_an_extent_is_converted_to_the_rasters_crs(segment, engine, chosen):
     # 10 pixels of the upper left corner, given in degrees.
     request = request_of(segment, engine, EXTENT="129.0,129.0011,36.143,36.144 [EPSG:4326]", **chosen)

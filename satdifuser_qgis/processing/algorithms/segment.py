@@ -23,7 +23,7 @@ from ...styling.looks import ClassMap, ClassPolygons, Look, Share
 from .. import choices, values
 from ..base import EngineAlgorithm
 from ..images import Image
-from ..models import find_model, read_classes
+from ..models import find_model, land_cover_card
 from ..parameters import ModelParameter, RasterParameter
 
 translate = QCoreApplication.translate
@@ -195,7 +195,7 @@ class Segment(EngineAlgorithm):
         self._image = image.name
         model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.MODEL)
         self.sources.files[self.MODEL] = [model]
-        read_classes(model)
+        self._classes = land_cover_card(model, self.MODEL).classes
         return SegmentRequest(
             input=path,
             model=model,
@@ -230,7 +230,7 @@ class Segment(EngineAlgorithm):
         }
 
     def looks(self) -> Dict[str, Look]:
-        classes = read_classes(self.sources.files[self.MODEL][0])
+        classes = self._classes
         return {
             self.OUTPUT: ClassMap(classes),
             self.POLYGONS: ClassPolygons(classes),
