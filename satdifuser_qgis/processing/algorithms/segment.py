@@ -68,7 +68,7 @@ class Segment(EngineAlgorithm):
             ),
         )
         self.add(
-            ModelParameter(self.MODEL, translate("SatDiFuser", "Model"), extension="safetensors"),
+            ModelParameter(self.MODEL, translate("SatDiFuser", "Model")),
             translate(
                 "SatDiFuser",
                 "A model file (.safetensors), or just the name of a model: it is looked up among the models that come "

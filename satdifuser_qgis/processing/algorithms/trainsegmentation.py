@@ -31,7 +31,7 @@ from ..base import EngineAlgorithm
 from ..images import Image, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
-from ..parameters import RasterParameter, RastersParameter
+from ..parameters import RasterParameter, RastersParameter, or_else
 from ..sources import layer_reference
 
 translate = QCoreApplication.translate
@@ -72,16 +72,20 @@ class TrainSegmentation(EngineAlgorithm):
         self._add_outputs()
 
     def _add_labels(self) -> None:
+        instead = translate("SatDiFuser", "(or label rasters)")
         self.add(
             RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
             translate("SatDiFuser", "The image to learn from: a raster file with red, green and blue bands."),
         )
         self.add(
-            QgsProcessingParameterFeatureSource(
-                self.LABELS,
-                translate("SatDiFuser", "Labels"),
-                [QgsProcessing.SourceType.TypeVectorAnyGeometry],
-                optional=True,
+            or_else(
+                QgsProcessingParameterFeatureSource(
+                    self.LABELS,
+                    translate("SatDiFuser", "Labels"),
+                    [QgsProcessing.SourceType.TypeVectorAnyGeometry],
+                    optional=True,
+                ),
+                instead,
             ),
             translate(
                 "SatDiFuser",
@@ -91,11 +95,14 @@ class TrainSegmentation(EngineAlgorithm):
             ),
         )
         self.add(
-            QgsProcessingParameterField(
-                self.CLASS_FIELD,
-                translate("SatDiFuser", "Class field"),
-                parentLayerParameterName=self.LABELS,
-                optional=True,
+            or_else(
+                QgsProcessingParameterField(
+                    self.CLASS_FIELD,
+                    translate("SatDiFuser", "Class field"),
+                    parentLayerParameterName=self.LABELS,
+                    optional=True,
+                ),
+                instead,
             ),
             translate(
                 "SatDiFuser",

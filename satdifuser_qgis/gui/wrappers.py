@@ -1,0 +1,77 @@
+"""How QGIS's dialogs show parameters that have a face of their own, see `processing.parameters.shown_by`.
+
+QGIS calls these as classes, with parameter and dialog, and takes what comes back. In the Model Designer, where a value
+may also come from another algorithm, its own widgets stay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processing.gui.wrappers import WidgetWrapper, dialogTypes
+from qgis.core import QgsProcessingParameterDefinition
+from qgis.gui import QgsGui, QgsProcessingGui
+from qgis.PyQt.QtWidgets import QLabel, QWidget
+
+from .model_list import ModelList
+
+
+class ModelWrapper:
+    """A model file as a list of the models there are."""
+
+    def __new__(cls, parameter: QgsProcessingParameterDefinition, dialog: QWidget, *cell: int) -> Any:
+        designer = _kind(dialog) == QgsProcessingGui.Modeler
+        return _own(parameter, dialog) if designer else _ListWrapper(parameter, dialog, *cell)
+
+
+class AlternativeWrapper:
+    """A parameter that may be left empty because another one does: its label says so instead of "[optional]"."""
+
+    def __new__(
+        cls, parameter: QgsProcessingParameterDefinition, dialog: QWidget, *_cell: int, alternative: str = ""
+    ) -> Any:
+        wrapper = _own(parameter, dialog)
+        if _kind(dialog) == QgsProcessingGui.Standard:
+            make = wrapper.createWrappedLabel
+
+            def labelled() -> QLabel:
+                label = make()
+                label.setText(f"{parameter.description()} {alternative}")
+                return label
+
+            wrapper.createWrappedLabel = labelled
+        return wrapper
+
+
+class _ListWrapper(WidgetWrapper):
+    """`ModelList` as the value of a parameter."""
+
+    def __init__(self, parameter: QgsProcessingParameterDefinition, dialog: QWidget, *cell: int) -> None:
+        super().__init__(parameter, dialog, *cell)
+        # The base keeps it, so that each would keep the other alive after its window is gone.
+        self.dialog = None
+
+    def createWidget(self) -> QWidget:  # noqa: N802 (QGIS name)
+        made = ModelList(small=self.dialogType == QgsProcessingGui.Batch)
+        made.changed.connect(lambda: self.widgetValueHasChanged.emit(self))
+        return made
+
+    def setValue(self, value: Any) -> None:  # noqa: N802 (QGIS name)
+        self.widget.set_value(str(value or ""))
+
+    def value(self) -> str:
+        return self.widget.value()
+
+
+def _kind(dialog: QWidget) -> QgsProcessingGui.WidgetType:
+    return dialogTypes.get(type(dialog).__name__, QgsProcessingGui.Standard)
+
+
+def _own(parameter: QgsProcessingParameterDefinition, dialog: QWidget) -> Any:
+    """QGIS's own wrapper of a parameter of this kind."""
+    registry = QgsGui.processingGuiRegistry()
+    if _kind(dialog) == QgsProcessingGui.Modeler:
+        return registry.createModelerParameterWidget(dialog.model, dialog.childId, parameter, dialog.context)
+    wrapper = registry.createParameterWidgetWrapper(parameter, _kind(dialog))
+    wrapper.setDialog(dialog)
+    return wrapper
