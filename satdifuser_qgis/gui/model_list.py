@@ -29,6 +29,7 @@ PATH = Qt.ItemDataRole.UserRole
 # QGIS's own file widgets of Processing remember the folder under this name.
 LAST_FOLDER = "Processing/LastInputPath"
 MOST_NAMED = 4
+GAP_PX = 12
 
 
 class ModelList(QWidget):
@@ -125,6 +126,7 @@ class _Models(QComboBox):
         table = self.view()
         for column in range(self.model().columnCount()):
             table.resizeColumnToContents(column)
+            table.setColumnWidth(column, table.columnWidth(column) + GAP_PX)
         wide = table.header().length() + table.verticalScrollBar().sizeHint().width() + 8
         table.setMinimumWidth(min(wide, self.screen().availableGeometry().width()))
         super().showPopup()
@@ -178,7 +180,9 @@ def _about(value: str) -> str:
         card = land_cover_card(str(path), translate("SatDiFuser", "Model"))
     except ValueError as error:
         return str(error)
-    return " · ".join(f"{heading}: {text}" for heading, text in list(zip(_headings(), _texts(card)))[1:])
+    pairs = list(zip(_headings(), _texts(card)))[1:]
+    # Not broken before the dots.
+    return "\N{NO-BREAK SPACE}· ".join(f"{heading}: {text}" for heading, text in pairs)
 
 
 def _texts(card: ModelCard) -> List[str]:

@@ -134,9 +134,20 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             parts.append(f"<h3>{definition.description()}</h3><p>{definition.help()}</p>")
         return "<html><body>" + "\n".join(parts) + "</body></html>"
 
-    def add(self, parameter: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False) -> None:
-        """Adds a parameter with its help; rarely used ones fold away under "Advanced"."""
+    def add(
+        self,
+        parameter: QgsProcessingParameterDefinition,
+        help_text: str,
+        advanced: bool = False,
+        decimals: Optional[int] = None,
+    ) -> None:
+        """Adds a parameter with its help; rarely used ones fold away under "Advanced".
+
+        ``decimals`` are those that a dialog shows of a number, where QGIS's six are more than anybody means.
+        """
         parameter.setHelp(help_text)
+        if decimals is not None:
+            parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
         if advanced:
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(parameter)

@@ -17,7 +17,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QDesktopServices
-from qgis.PyQt.QtWidgets import QFileDialog, QLabel
+from qgis.PyQt.QtWidgets import QDoubleSpinBox, QFileDialog, QLabel
 
 from satdifuser_qgis.gui import model_list
 from satdifuser_qgis.gui.model_list import PATH, ModelList
@@ -119,9 +119,8 @@ def test_the_chosen_model_is_described_and_one_for_another_task_refused_at_once(
     scenes = store("scenes", task="scene")
     listed = ModelList()
     qtbot.addWidget(listed)
-    assert "Classes: 3 (water, wood, field) · Bands: B4, B3, B2 · Pixel size: 10 m · Mean IoU: 0.71" in (
-        listed.about.text()
-    )
+    told = listed.about.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "Classes: 3 (water, wood, field) · Bands: B4, B3, B2 · Pixel size: 10 m · Mean IoU: 0.71" in told
     for written in (scenes, "scenes"):
         listed.set_value(written)
         assert "names whole scenes" in listed.about.text()
@@ -191,6 +190,12 @@ def test_the_model_designer_keeps_its_own_widgets(opened):
     )
     (source,) = dialog.createAlgorithm().parameterSources()["MODEL"]
     assert source.staticValue() == "crops"
+
+
+@pytest.mark.parametrize(("name", "number"), [("trainsegmentation", "0.20"), ("segment", "0.00")])
+def test_numbers_are_shown_with_the_decimals_that_are_meant(opened, name, number):
+    dialog = opened(name)
+    assert number in [box.text() for box in dialog.findChildren(QDoubleSpinBox)]
 
 
 def test_labels_and_class_field_name_what_may_stand_instead(opened, image, tmp_path):

@@ -113,6 +113,7 @@ class Segment(EngineAlgorithm):
                 "has no CRS. The raster is not changed.",
             ),
             advanced=True,
+            decimals=2,
         )
         self.add(
             QgsProcessingParameterDistance(

@@ -170,6 +170,7 @@ class TrainSegmentation(EngineAlgorithm):
             ),
             translate("SatDiFuser", "The value that means full brightness; for the scaling “Divide by a number” only."),
             advanced=True,
+            decimals=2,
         )
 
     def _add_training(self) -> None:
@@ -190,6 +191,7 @@ class TrainSegmentation(EngineAlgorithm):
                 "weigh the same.",
             ),
             advanced=True,
+            decimals=2,
         )
         self.add(
             QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
