@@ -71,7 +71,9 @@ class ModelList(QWidget):
         index = self.models.currentIndex()
         if index >= 0 and self.models.itemText(index) == text:
             return str(self.models.itemData(index, PATH))
-        return text.strip()
+        # A file that is dropped here is an address, a path that Windows has copied is in quotes.
+        text = text.strip().strip('"')
+        return QUrl(text).toLocalFile() if text.startswith("file:") else text
 
     def set_value(self, value: str) -> None:
         """Chooses the model of that path in the list; writes down what is not in it, such as a name."""

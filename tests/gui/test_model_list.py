@@ -15,6 +15,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QDoubleSpinBox, QFileDialog, QLabel
@@ -154,6 +155,16 @@ def test_what_is_typed_into_the_list_counts_and_not_what_was_chosen(qgis_app, qt
     assert listed.value() == ""
 
 
+@pytest.mark.parametrize("written", ["{path}", ' "{path}" ', "{address}"])
+def test_a_file_may_be_dropped_or_pasted_in_quotes(qgis_app, qtbot, tmp_path, written):
+    path = landscape.write_model(tmp_path / "my crops.safetensors", **READ)
+    listed = ModelList()
+    qtbot.addWidget(listed)
+    listed.models.setEditText(written.format(path=path, address=path.as_uri()))
+    assert listed.value() == str(path)
+    assert "B4, B3, B2" in listed.about.text()
+
+
 def test_browse_and_the_button_to_the_model_store(qgis_app, qtbot, tmp_path, monkeypatch):
     chosen = str(tmp_path / "chosen.safetensors")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_arguments: (chosen, ""))
@@ -183,8 +194,13 @@ def test_batch_lists_the_models_in_each_row_and_chooses_none(opened):
     assert {panel.valueForParameter(row, "MODEL") for row in (0, 1)} == {path, ""}
 
 
-def test_the_model_designer_keeps_its_own_widgets(opened):
+def test_the_model_designer_keeps_its_own_widgets_and_completes_names(opened):
+    store("crops")
+    store("scenes", task="scene")
     dialog = opened("segment", "designer")
+    (line,) = [file.lineEdit() for file in dialog.findChildren(QgsFileWidget) if file.lineEdit().completer()]
+    names = line.completer().model()
+    assert [names.index(row, 0).data() for row in range(names.rowCount())] == ["crops"]
     dialog.widget.widget.wrappers["MODEL"].setWidgetValue(
         QgsProcessingModelChildParameterSource.fromStaticValue("crops")
     )
