@@ -199,14 +199,14 @@ class Segment(EngineAlgorithm):
     ) -> SegmentRequest:
         image, path = self.image(parameters, self.INPUT, context)
         self._image = image.name
-        model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.MODEL)
-        self.sources.files[self.MODEL] = [model]
-        self._classes = land_cover_card(model, self.MODEL).classes
+        model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.label(self.MODEL))
+        self.sources.files[self.label(self.MODEL)] = [model]
+        self._classes = land_cover_card(model, self.label(self.MODEL)).classes
         return SegmentRequest(
             input=path,
             model=model,
             output=outputs[self.OUTPUT],
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
+            bands=values.bands(parameters.get(self.BANDS), self.label(self.BANDS), image),
             extent=self._extent(parameters, context, image),
             overlap=self.parameterAsInt(parameters, self.OVERLAP, context),
             min_area=self.parameterAsDouble(parameters, self.MIN_AREA, context),
@@ -224,7 +224,7 @@ class Segment(EngineAlgorithm):
         if parameters.get(self.EXTENT) in (None, ""):
             return None
         given = self.parameterAsExtent(parameters, self.EXTENT, context, image.crs_in_file)
-        return values.extent(given, self.EXTENT, image)
+        return values.extent(given, self.label(self.EXTENT), image)
 
     def layer_names(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
         image = self._image

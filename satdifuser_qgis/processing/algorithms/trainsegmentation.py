@@ -335,14 +335,16 @@ class TrainSegmentation(EngineAlgorithm):
             class_field=field,
             label_rasters=raster_paths,
             more_inputs=more_paths,
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
+            bands=values.bands(parameters.get(self.BANDS), self.label(self.BANDS), image),
             scaling=scaling,
             divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == 3 else 0.0,
-            backbone=find_backbone(self.parameterAsString(parameters, self.BACKBONE, context), self.BACKBONE),
+            backbone=find_backbone(
+                self.parameterAsString(parameters, self.BACKBONE, context), self.label(self.BACKBONE)
+            ),
             fusion=self.parameterAsEnum(parameters, self.FUSION, context),
             head=self.parameterAsEnum(parameters, self.HEAD, context),
             extraction=self.parameterAsEnum(parameters, self.EXTRACTION, context),
-            timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.TIMESTEPS),
+            timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.label(self.TIMESTEPS)),
             spectral=self.parameterAsBool(parameters, self.SPECTRAL, context),
             epochs=self.parameterAsInt(parameters, self.EPOCHS, context),
             finetune=self.parameterAsEnum(parameters, self.FINETUNE, context),
@@ -374,11 +376,11 @@ class TrainSegmentation(EngineAlgorithm):
             # The key that QGIS shows for a GeoPackage is no field of the file.
             keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
-            values.check_field(field, self.CLASS_FIELD, layer.name(), fields)
+            values.check_field(field, self.label(self.CLASS_FIELD), layer.name(), fields)
         source = self.parameterAsSource(parameters, self.LABELS, context)
         crss = [image.crs_in_file for image in images]
-        labels = self.sources.vector(layer, source, self.LABELS, value, field, crss, context)
-        check_overlap(layer, self.LABELS, images, context)
+        labels = self.sources.vector(layer, source, self.label(self.LABELS), value, field, crss, context)
+        check_overlap(layer, self.label(self.LABELS), images, context)
         return layer, labels, field
 
     def _raster_list(
@@ -387,7 +389,7 @@ class TrainSegmentation(EngineAlgorithm):
         """The rasters of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
         items = values.items_of(parameters.get(name))
         images = [open_image(item, context) for item in items]
-        paths = tuple(self.sources.raster(image, name, item) for image, item in zip(images, items))
+        paths = tuple(self.sources.raster(image, self.label(name), item) for image, item in zip(images, items))
         return [image for image in images if image is not None], paths
 
     def _check_own_labels(self, images: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
@@ -398,7 +400,7 @@ class TrainSegmentation(EngineAlgorithm):
                         "SatDiFuser",
                         "{name}: {path} is a training image and cannot be its own labels. "
                         "Choose a raster of class codes.",
-                    ).format(name=self.LABEL_RASTERS, path=path)
+                    ).format(name=self.label(self.LABEL_RASTERS), path=path)
                 )
 
     def _check_any_labels(self, labels: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
@@ -406,9 +408,13 @@ class TrainSegmentation(EngineAlgorithm):
             raise ValueError(
                 translate(
                     "SatDiFuser",
-                    "There are no labels. Choose a vector layer as {labels} and its class field as {field}, or rasters "
-                    "of class codes as {rasters}.",
-                ).format(labels=self.LABELS, field=self.CLASS_FIELD, rasters=self.LABEL_RASTERS)
+                    "There are no labels. Choose a vector layer under “{labels}” and the field with its classes under "
+                    "“{field}”, or rasters of class codes under “{rasters}”.",
+                ).format(
+                    labels=self.label(self.LABELS),
+                    field=self.label(self.CLASS_FIELD),
+                    rasters=self.label(self.LABEL_RASTERS),
+                )
             )
 
 
