@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple, cast
+from typing import Any, Dict, List, Mapping, Optional, Tuple, TypeVar, cast
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -28,7 +28,7 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from .. import compat
-from ..protocol.errors import EngineError
+from ..protocol.errors import EngineError, FieldError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
 from ..styling.in_project import LayersOfRun, LookInProject
@@ -40,6 +40,7 @@ from .targets import check_targets
 from .unknown_parameters import refusal
 
 translate = QCoreApplication.translate
+Value = TypeVar("Value")
 
 ENGINE_SETTING = "satdifuser/enginePython"
 
@@ -138,12 +139,28 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             parts.append(f"<h3>{definition.description()}</h3><p>{definition.help()}</p>")
         return "<html><body>" + "\n".join(parts) + "</body></html>"
 
-    def add(self, parameter: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False) -> None:
-        """Adds a parameter with its help; rarely used ones fold away under "Advanced"."""
+    def add(
+        self,
+        parameter: QgsProcessingParameterDefinition,
+        help_text: str,
+        advanced: bool = False,
+        decimals: Optional[int] = None,
+    ) -> None:
+        """Adds a parameter with its help; rarely used ones fold away under "Advanced".
+
+        ``decimals`` are those that a dialog shows of a number, where QGIS's six are more than anybody means.
+        """
         parameter.setHelp(help_text)
+        if decimals is not None:
+            parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
         if advanced:
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(parameter)
+
+    def label(self, name: str) -> str:
+        """What dialogs call a parameter: messages name it so. A name that is no parameter's comes back as it is."""
+        definition = self.parameterDefinition(name)
+        return definition.description() if definition is not None else name
 
     # The life of a run
 
@@ -154,6 +171,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         try:
             # First, since QGIS's own check says no more than "Incorrect parameter value for X".
             self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
+            self._check_acceptable(parameters, context)
             return super().checkParameterValues(parameters, context)
         except ValueError as error:
             return False, str(error)
@@ -170,7 +188,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             targets = self._targets(parameters, context)
             self._request = self._make_request(parameters, context, targets)
             project = context.project() or QgsProject.instance()
-            check_targets(targets, self._endings(), self.sources.files, project)
+            check_targets(self._labelled(targets), self._labelled(self._endings()), self.sources.files, project)
             for warning in self.sources.warnings:
                 feedback.pushWarning(warning)
             self.sources.export(feedback)
@@ -237,6 +255,16 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     # Steps
 
+    def _check_acceptable(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> None:
+        """What `request` does not see, such as a choice that is not there, of which QGIS takes the default."""
+        for definition in self.parameterDefinitions():
+            value = parameters.get(definition.name())
+            if not definition.checkValueIsAcceptable(value, context):
+                told = translate("SatDiFuser", "{name}: {value} cannot be used. Choose another value.")
+                if value in (None, ""):
+                    told = translate("SatDiFuser", "{name} is empty. Choose a value.")
+                raise ValueError(told.format(name=definition.description(), value=value))
+
     def _located(self) -> Optional[Engine]:
         try:
             return locate(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
@@ -250,7 +278,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
     ) -> Any:
         self.sources = Sources()
-        return self.request(parameters, context, outputs)
+        try:
+            return self.request(parameters, context, outputs)
+        except FieldError as error:
+            raise ValueError(error.named(self.label)) from error
 
     def _destinations(self) -> Dict[str, QgsProcessingParameterDefinition]:
         return {definition.name(): definition for definition in self.destinationParameterDefinitions()}
@@ -273,6 +304,9 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         # The engine runs in a folder of its own.
         return os.path.abspath(path) if path else ""
 
+    def _labelled(self, values: Mapping[str, Value]) -> Dict[str, Value]:
+        return {self.label(name): value for name, value in values.items()}
+
     def _endings(self) -> Dict[str, List[str]]:
         """File name endings by output. QGIS's own check lets every ending through."""
         return {name: [f".{item}" for item in _extensions(each)] for name, each in self._destinations().items()}
@@ -290,7 +324,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
     def image(self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext) -> Tuple[Image, str]:
         """A raster parameter, and its path for the engine. Raises ValueError where it has no path."""
         image = open_image(parameters.get(name), context)
-        path = self.sources.raster(image, name, parameters.get(name))
+        path = self.sources.raster(image, self.label(name), parameters.get(name))
         return cast(Image, image), path
 
 

@@ -12,7 +12,7 @@ translate = QCoreApplication.translate
 
 def scaling() -> List[str]:
     return [
-        translate("SatDiFuser", "Automatic (validation chooses constants or percentiles)"),
+        translate("SatDiFuser", "Automatic"),
         translate("SatDiFuser", "Constants of the training images"),
         translate("SatDiFuser", "Percentiles of each image"),
         translate("SatDiFuser", "Divide by a number"),
@@ -40,7 +40,7 @@ def head() -> List[str]:
 def extraction() -> List[str]:
     return [
         translate("SatDiFuser", "Automatic"),
-        translate("SatDiFuser", "Noised (one step for each time)"),
+        translate("SatDiFuser", "Noised (one step per timestep)"),
         translate("SatDiFuser", "Inversion (a chain of steps)"),
         translate("SatDiFuser", "Clean (no noise)"),
     ]
@@ -48,8 +48,8 @@ def extraction() -> List[str]:
 
 def finetune() -> List[str]:
     return [
-        translate("SatDiFuser", "Frozen (fusion and head alone learn)"),
-        translate("SatDiFuser", "Fine-tuned (where the validation gets better)"),
+        translate("SatDiFuser", "Frozen (only fusion and head are trained)"),
+        translate("SatDiFuser", "Fine-tuned (where validation improves)"),
     ]
 
 

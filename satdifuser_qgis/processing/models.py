@@ -1,4 +1,4 @@
-"""Model files as the QGIS half sees them: found by name or path, their classes read from the header.
+"""Model files as the QGIS half sees them: found by name or path, and what their headers say of them.
 
 The header of a ``.safetensors`` file is 8 bytes of length (little endian) and that much JSON.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 import struct
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from qgis.PyQt.QtCore import QCoreApplication
 
@@ -22,6 +25,38 @@ translate = QCoreApplication.translate
 
 # The format allows 100 MB; ours have a few kB.
 HEADER_LIMIT = 10_000_000
+LAND_COVER = "segmentation"
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What is shown of a header; the engine checks the rest. Defaults are for what older versions did not write."""
+
+    classes: Tuple[LandCoverClass, ...]
+    bands: Tuple[int, ...] = ()
+    band_names: Tuple[str, ...] = ()
+    gsd_m: float = 0.0
+    task: str = LAND_COVER
+    scores: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as it is shown in a list.
+
+    ``name`` is that of its file, by which `find_model` finds it. ``bands`` are the names of its bands, their numbers
+    where they have none. ``gsd_m`` is its pixel size in metres, 0 where unknown. ``miou`` is its mean intersection over
+    union in validation, 0 to 1, None where it was not measured. ``changed`` is when its file was.
+    """
+
+    path: str
+    name: str
+    task: str
+    classes: Tuple[LandCoverClass, ...]
+    bands: Tuple[str, ...]
+    gsd_m: float
+    miou: Optional[float]
+    changed: datetime
 
 
 def find_model(reference: str, name: str) -> str:
@@ -32,26 +67,63 @@ def find_model(reference: str, name: str) -> str:
     raise ValueError(_not_found(reference, name))
 
 
-def read_classes(path: str) -> Tuple[LandCoverClass, ...]:
-    """The classes of a model in legend order. Raises ValueError where the file is no model of ours."""
+def read_card(path: str) -> ModelCard:
+    """What a model's header says. Raises ValueError where the file is no model of ours."""
     try:
-        header = json.loads(_read_header(path)["__metadata__"]["satdifuser"])
-        return tuple(from_plain(LandCoverClass, item, "classes") for item in header["classes"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        plain = json.loads(_read_header(path)["__metadata__"]["satdifuser"])
+        shown = {key: plain[key] for key in _Header.__dataclass_fields__ if key in plain}
+        header = from_plain(_Header, shown, "header")
+        changed = datetime.fromtimestamp(os.stat(path).st_mtime)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, struct.error) as error:
         raise ValueError(
             translate(
                 "SatDiFuser",
                 '"{path}" is no model of SatDiFuser ({error}). Choose a file made by "Train a land-cover model".',
             ).format(path=path, error=error)
         ) from error
+    bands = tuple(name or str(number) for number, name in zip_longest(header.bands, header.band_names))
+    miou = header.scores.get("miou")
+    measured = isinstance(miou, float) and 0 <= miou <= 1
+    return ModelCard(
+        path, Path(path).stem, header.task, header.classes, bands, header.gsd_m, miou if measured else None, changed
+    )
+
+
+def land_cover_card(path: str, name: str) -> ModelCard:
+    """The card of a model that maps land cover. Raises ValueError where it does something else."""
+    card = read_card(path)
+    if card.task != LAND_COVER:
+        does = {"scene": translate("SatDiFuser", "names whole scenes")}.get(
+            card.task, translate("SatDiFuser", 'is made for another task ("{task}")').format(task=card.task)
+        )
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                '{name}: the model "{model}" {does} and cannot map land cover. '
+                'Choose a model made by "Train a land-cover model".',
+            ).format(name=name, model=card.name, does=does)
+        )
+    return card
+
+
+def land_cover_models() -> List[ModelCard]:
+    """The shipped and stored models that map land cover, the newest first. Files that are none are left out."""
+    found = []
+    for path in folders.model_files():
+        try:
+            found.append(land_cover_card(str(path), ""))
+        except ValueError:
+            continue
+    return sorted(found, key=lambda card: card.changed, reverse=True)
 
 
 def find_backbone(reference: str, name: str) -> str:
     """A backbone's folder as absolute path, or the name of a shipped one as it is; "" stays "". Raises ValueError."""
     if not reference:
         return ""
-    if Path(reference).expanduser().is_dir():
-        return os.path.abspath(Path(reference).expanduser())
+    folder = os.path.expanduser(reference)
+    if os.path.isdir(folder):
+        return os.path.abspath(folder)
     shipped = sorted(path.name for path in folders.shipped_models().glob("*") if path.is_dir())
     if reference in shipped:
         return reference
@@ -65,7 +137,7 @@ def find_backbone(reference: str, name: str) -> str:
 
 
 def _not_found(reference: str, name: str) -> str:
-    known = folders.known_models()
+    known = [card.name for card in land_cover_models()]
     meant = closest(Path(reference).stem, known)
     if meant:
         hint = translate("SatDiFuser", 'Did you mean "{meant}"?').format(meant=meant)

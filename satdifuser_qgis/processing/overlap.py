@@ -34,9 +34,8 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
     raise ValueError(
         translate(
             "SatDiFuser",
-            '{name}: "{labels}" ({crs}) does not touch {images}. Choose labels on the same ground, or correct '
-            "the CRS of "
-            "the layer that lies wrong.",
+            '{name}: "{labels}" ({crs}) does not touch {images}. '
+            "Choose labels in the same place, or correct the CRS of the layer that lies wrong.",
         ).format(
             name=name,
             labels=labels.name(),
@@ -52,9 +51,8 @@ def _check_crs(labels: str, crs: QgsCoordinateReferenceSystem, name: str, image:
         raise ValueError(
             translate(
                 "SatDiFuser",
-                '{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer\'s CRS (layer menu, '
-                "Layer "
-                "CRS).",
+                '{name}: "{labels}" has no CRS but the image "{image}" has {crs}. '
+                "Set the layer's CRS (layer menu, Layer CRS).",
             ).format(name=name, labels=labels, image=image.name, crs=crs_name(in_file))
         )
 

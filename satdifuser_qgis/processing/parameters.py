@@ -6,10 +6,11 @@ model through that is given by name. `qgis_process` asks each parameter besides 
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from qgis.core import (
     QgsProcessingContext,
+    QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterLayer,
@@ -31,7 +32,22 @@ class RastersParameter(QgsProcessingParameterMultipleLayers):
 
 
 class ModelParameter(QgsProcessingParameterFile):
-    """A model file or the name of a model, judged by `models.find_model`."""
+    """A model file or the name of a model, judged by `models.find_model`; in dialogs a list of the models there are."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description, extension="safetensors")
+        self.setMetadata(shown_by("ModelWrapper"))
 
     def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
         return value not in (None, "")
+
+
+def or_else(parameter: QgsProcessingParameterDefinition, alternative: str) -> QgsProcessingParameterDefinition:
+    """An optional parameter that is only left empty where another one is not: dialogs say so, not "[optional]"."""
+    parameter.setMetadata(shown_by("AlternativeWrapper", alternative=alternative))
+    return parameter
+
+
+def shown_by(wrapper: str, **settings: str) -> Dict[str, Any]:
+    """Metadata by which QGIS's dialogs show a parameter with one of `gui.wrappers`. Without a window nobody asks."""
+    return {"widget_wrapper": {"class": f"{__package__.split('.')[0]}.gui.wrappers.{wrapper}", **settings}}

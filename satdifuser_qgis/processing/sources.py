@@ -54,7 +54,10 @@ class Export:
 
 
 class Sources:
-    """The sources of one request. ``files`` are the paths read, by parameter name; ``warnings`` are for the log."""
+    """The sources of one request.
+
+    ``files`` are the paths read, by the label of their parameter; ``warnings`` are for the log.
+    """
 
     def __init__(self) -> None:
         self.files: Dict[str, List[str]] = {}
@@ -111,18 +114,17 @@ class Sources:
         direct = None if is_narrowed(value) else direct_path(layer, field)
         if direct is not None and wanted[0] == layer.crs():
             self.files.setdefault(name, []).append(direct.split("|layername=")[0])
-            return (direct, *self._exports(source, name, field, wanted[1:], context))
-        return self._exports(source, name, field, wanted, context)
+            return (direct, *self._exports(source, field, wanted[1:], context))
+        return self._exports(source, field, wanted, context)
 
     def _exports(
         self,
         source: QgsProcessingFeatureSource,
-        name: str,
         field: str,
         crss: Sequence[QgsCoordinateReferenceSystem],
         context: QgsProcessingContext,
     ) -> Tuple[str, ...]:
-        paths = tuple(compat.temporary_file(f"{name.lower()}.gpkg", context) for _ in crss)
+        paths = tuple(compat.temporary_file("labels.gpkg", context) for _ in crss)
         transforms = context.transformContext()
         self.exports += [Export(source, field, path, crs, transforms) for path, crs in zip(paths, crss)]
         return paths

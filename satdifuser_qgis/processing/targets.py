@@ -32,7 +32,8 @@ def check_targets(
 ) -> None:
     """Raises ValueError for the first target that must not be written. Empty targets are not written.
 
-    ``endings`` are the file name endings allowed for an output; ``inputs`` the files that the run reads.
+    All go by the labels of their parameters. ``endings`` are the file name endings allowed for an output; ``inputs``
+    the files that the run reads.
     """
     seen: Dict[str, str] = {}
     for name, path in targets.items():

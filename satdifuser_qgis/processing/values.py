@@ -53,8 +53,8 @@ def bands(value: Any, name: str, image: Image, wanted: int = BANDS_WANTED) -> Tu
             raise ValueError(
                 translate(
                     "SatDiFuser",
-                    '{name}: band {band} is chosen but "{layer}" has {count}. Choose from 1 to {count}, or leave it '
-                    "empty.",
+                    '{name}: band {band} is chosen but "{layer}" has {count}. '
+                    "Choose from 1 to {count}, or leave it empty.",
                 ).format(name=name, band=band, layer=image.name, count=image.band_count)
             )
     if chosen and len(chosen) != wanted:
@@ -109,8 +109,7 @@ def extent(given: QgsRectangle, name: str, image: Image) -> Extent:
             translate(
                 "SatDiFuser",
                 '{name}: the extent ({shown}) does not touch "{layer}" ({whole}), both as xmin, ymin, xmax, ymax in '
-                "the "
-                "raster's CRS. Choose an extent inside it, or leave it empty for the whole.",
+                "the raster's CRS. Choose an extent inside it, or leave it empty for the whole.",
             ).format(
                 name=name,
                 shown=shown,

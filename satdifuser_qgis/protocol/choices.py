@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from .errors import FieldError
+
 SCALING = ("automatic", "constant", "percentile", "divisor", "none")
 FUSION = ("automatic", "global", "localized", "mixture")
 HEAD = ("automatic", "light", "upernet")
@@ -16,10 +18,10 @@ METADATA = ("none", "zeros", "raster")
 
 
 def check_choice(name: str, value: int, choices: Sequence[str]) -> None:
-    """Raises ValueError where ``value`` is no index of ``choices``."""
+    """Raises FieldError where ``value`` is no index of ``choices``."""
     if not 0 <= value < len(choices):
         listed = ", ".join(f"{i} {choice}" for i, choice in enumerate(choices))
-        raise ValueError(f"{name} is {value} but must be one of: {listed}")
+        raise FieldError(f"{{{name}}} is {value} but must be one of: {listed}")
 
 
 def check_threads(threads: int) -> None:

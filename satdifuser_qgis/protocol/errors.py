@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Tuple, Type
+import re
+from typing import Callable, Tuple, Type
 
 CODES = (
     "bad_request",
@@ -20,6 +21,25 @@ CODES = (
     "engine_broken",
     "internal",
 )
+
+
+class FieldError(ValueError):
+    """A value that a field of a request cannot have.
+
+    Fields stand in braces in ``text``: as text it has their names, which are the keys of a request file; `named` puts
+    the labels of a dialog there.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.named(str)
+
+    def named(self, label: Callable[[str], str]) -> str:
+        """The text with ``label`` of each field."""
+        return re.sub(r"\{(\w+)\}", lambda found: label(found[1]), self.text)
 
 
 class EngineError(Exception):

@@ -70,20 +70,26 @@ def shipped_models() -> Path:
 
 def find_model(reference: str) -> Optional[Path]:
     """The file of a model: a path as it is, a bare name among the shipped models, then in the model store."""
-    path = Path(reference).expanduser()
-    if path.is_file():
+    # Of os.path, since those of Path raise at users that are not there and at names that are too long.
+    path = Path(os.path.expanduser(reference))
+    if os.path.isfile(path):
         return path
     if path.name != reference:
         return None
     name = reference if reference.endswith(MODEL_SUFFIX) else reference + MODEL_SUFFIX
     found = [folder / name for folder in (shipped_models(), model_store())]
-    return next((path for path in found if path.is_file()), None)
+    return next((path for path in found if os.path.isfile(path)), None)
+
+
+def model_files() -> List[Path]:
+    """The shipped models, then those in the model store."""
+    found = [path for folder in (shipped_models(), model_store()) for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))]
+    return [path for path in found if path.is_file()]
 
 
 def known_models() -> List[str]:
-    """Names by which `find_model` finds one: the shipped models, then those in the model store."""
-    found = [path for folder in (shipped_models(), model_store()) for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))]
-    return list(dict.fromkeys(path.stem for path in found))
+    """Names by which `find_model` finds one of `model_files`."""
+    return list(dict.fromkeys(path.stem for path in model_files()))
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Dict, Optional, Tuple
 
 from .choices import DEVICE, check_choice, check_threads
+from .errors import FieldError
 
 _RASTER = (".tif", ".tiff")
 
@@ -47,11 +48,13 @@ class SegmentRequest:
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap <= 75:
-            raise ValueError(f"overlap is {self.overlap} % but must be from 0 to 75 % of a tile")
+            raise FieldError(f"{{overlap}} is {self.overlap} % but must be from 0 to 75 % of a tile")
         if self.min_area < 0 or self.simplify < 0:
-            raise ValueError(f"min_area is {self.min_area} and simplify {self.simplify}; both must be 0 or more")
+            raise FieldError(
+                f"{{min_area}} is {self.min_area} and {{simplify}} is {self.simplify}; both must be 0 or more"
+            )
         if self.batch < 0:
-            raise ValueError(f"batch is {self.batch} but must be 0 (automatic) or more")
+            raise FieldError(f"{{batch}} is {self.batch} but must be 0 (automatic) or more")
         if any(band < 1 for band in self.bands):
             raise ValueError(f"bands are {self.bands} but bands are counted from 1")
         if self.extent is not None and (self.extent[0] >= self.extent[2] or self.extent[1] >= self.extent[3]):

@@ -7,6 +7,7 @@ from typing import ClassVar, Dict, Tuple
 
 from .choices import DEVICE, EXTRACTION, FINETUNE, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
 from .classes import StyledClass
+from .errors import FieldError
 
 
 @dataclass(frozen=True)
@@ -79,34 +80,43 @@ class TrainSegmentationRequest:
         if any(band < 1 for band in self.bands):
             raise ValueError(f"bands are {self.bands} but bands are counted from 1")
         if not 0 <= self.validation <= 0.9:
-            raise ValueError(f"validation is {self.validation} but must be a share from 0 to 0.9")
+            raise FieldError(f"{{validation}} is {self.validation} but must be a share from 0 to 0.9")
         if self.epochs < 0:
-            raise ValueError(f"epochs is {self.epochs} but must be 0 (automatic) or more")
+            raise FieldError(f"{{epochs}} is {self.epochs} but must be 0 (automatic) or more")
         if any(not 0 <= time < 1000 for time in self.timesteps):
-            raise ValueError(f"timesteps are {self.timesteps} but model times run from 0 to 999")
+            raise FieldError(f"{{timesteps}}: {_listed(self.timesteps)} is chosen, but they run from 0 to 999")
         if len(set(self.timesteps)) < len(self.timesteps):
-            raise ValueError(f"timesteps are {self.timesteps} but a time counts once: leave out the repeated ones")
+            raise FieldError(
+                f"{{timesteps}}: {_listed(self.timesteps)} is chosen, but each counts once: leave out repeated ones"
+            )
         if self.metadata not in METADATA:
             raise ValueError(f'metadata is "{self.metadata}" but must be one of {", ".join(METADATA)}')
         if self.scaling == 3 and not self.divisor > 0:
-            raise ValueError(f"scaling 3 divides by the divisor, which is {self.divisor}; give a number above 0")
+            raise FieldError(
+                f"{{divisor}} is {self.divisor}, but values are to be divided by it; give a number above 0"
+            )
         check_choice("scaling", self.scaling, SCALING)
         check_choice("fusion", self.fusion, FUSION)
         check_choice("head", self.head, HEAD)
         check_choice("extraction", self.extraction, EXTRACTION)
         if EXTRACTION[self.extraction] == "clean" and (self.timesteps or self.published):
-            raise ValueError(
-                f"extraction {self.extraction} (clean) reads the image once, without noise, so it takes no timesteps "
-                f"(they are {self.timesteps}) and nothing published; leave them out, or choose extraction 1 (noised)"
+            given = f"{{timesteps}} ({_listed(self.timesteps)})" if self.timesteps else "published"
+            raise FieldError(
+                f"{{extraction}} is clean ({self.extraction}), which reads the image once, without noise; {given} "
+                "cannot be chosen with it. Leave that out, or choose noised (1)"
             )
         check_choice("finetune", self.finetune, FINETUNE)
         if self.finetune and (EXTRACTION[self.extraction] == "inversion" or self.validation == 0):
-            raise ValueError(
-                f"finetune is {self.finetune} but extraction is {self.extraction} and validation {self.validation}: "
-                "training the backbone needs noised or clean extraction (0, 1, 3) and a validation above 0, which "
-                "tells whether it pays; change these, or set finetune to 0"
+            raise FieldError(
+                f"{{finetune}} is fine-tuned ({self.finetune}), but {{extraction}} is {EXTRACTION[self.extraction]} "
+                f"({self.extraction}) and {{validation}} is {self.validation}. Fine-tuning needs an extraction other "
+                "than inversion (2), and validation, which tells whether it pays; change these, or choose frozen (0)"
             )
         if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed is {self.seed} but must be from 0 to 2^63 - 1")
+            raise FieldError(f"{{seed}} is {self.seed} but must be from 0 to 2^63 - 1")
         check_choice("device", self.device, DEVICE)
         check_threads(self.threads)
+
+
+def _listed(numbers: Tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))

@@ -100,7 +100,7 @@ def test_every_prediction_type_gives_back_noise_and_image(kind: str) -> None:
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
-    with pytest.raises(EngineError, match="no shipped model") as caught:
+    with pytest.raises(EngineError, match="none that comes with the plugin") as caught:
         load_backbone("no-such-backbone", CPU)
     assert caught.value.code == "bad_model"
 

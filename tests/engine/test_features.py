@@ -102,7 +102,7 @@ def test_inversion_passes_any_time_and_starts_clean(backbone: Backbone) -> None:
 
 
 def test_published_times_must_lie_on_its_grid(backbone: Backbone) -> None:
-    with pytest.raises(EngineError, match="no time 7") as caught:
+    with pytest.raises(EngineError, match="no timestep 7") as caught:
         Extractor(backbone, Recipe(times=(7,), mode="inversion", published=True), CPU)
     assert caught.value.code == "bad_request"
     with pytest.raises(EngineError, match="single time"):

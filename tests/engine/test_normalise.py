@@ -91,7 +91,7 @@ def test_an_image_of_quite_other_values_than_the_training_images_is_refused(tmp_
             EngineError, match="constants of the training images, takes those from -10 to 260"
         ) as caught:
             check_range(constants, raster, BANDS)
-        assert "percentiles of each image (SCALING 2)" in caught.value.remedy
+        assert "percentiles of each image (Scaling of values: Percentiles of each image)" in caught.value.remedy
         check_range(Scaling("percentile"), raster, BANDS)
     with open_raster(write_raster(tmp_path / "bright.tif", np.full((3, 64, 64), 300, np.uint16))) as raster:
         check_range(constants, raster, BANDS)

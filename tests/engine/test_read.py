@@ -76,7 +76,7 @@ def test_bands_whose_names_disagree_are_never_taken_by_position(tmp_path):
         with pytest.raises(EngineError, match='no band "B08"') as caught:
             raster.choose_bands((), ("B08", "B04", "B03"), (1, 2, 3))
         assert caught.value.code == "bad_input"
-        assert "BANDS" in caught.value.remedy
+        assert "(Advanced: Bands)" in caught.value.remedy
         assert raster.choose_bands((3, 2, 1), ("B08", "B04", "B03")) == (3, 2, 1)
 
 

@@ -100,9 +100,10 @@ def write_polygons(path: Path) -> Path:
     return path
 
 
-def write_model(path: Path, classes: Sequence[dict] = CLASSES) -> Path:
-    """A file with the header of a model and no tensors."""
-    header = json.dumps({"__metadata__": {"satdifuser": json.dumps({"format": 1, "classes": list(classes)})}}).encode()
+def write_model(path: Path, classes: Sequence[dict] = CLASSES, **more: object) -> Path:
+    """A file with the header of a model, ``more`` added to it, and no tensors."""
+    plain = {"format": 1, "classes": list(classes), **more}
+    header = json.dumps({"__metadata__": {"satdifuser": json.dumps(plain)}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     return path

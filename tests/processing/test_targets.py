@@ -48,7 +48,7 @@ def test_a_table_inside_a_geopackage(segment, engine, chosen, tmp_path):
     target = landscape.write_labels(tmp_path / "data.gpkg", table="parcels")
     wish = f"ogr:dbname='{target}' table=\"land_cover\" (geom)"
     said = refused(segment, engine, POLYGONS=wish, **chosen)
-    assert "POLYGONS" in said
+    assert "Polygons: " in said
 
 
 def test_a_geopackage_with_a_project_of_the_user(segment, engine, chosen, tmp_path):
@@ -68,16 +68,16 @@ def test_our_own_geopackage_of_the_last_run_is_replaced(segment, engine, chosen,
 
 def test_an_input(segment, engine, chosen, image):
     said = refused(segment, engine, **{**chosen, "OUTPUT": image})
-    assert "is also read as INPUT" in said
+    assert "is also read as Image" in said
 
 
 def test_the_labels(train, engine, image, labels):
     said = refused(train, engine, INPUT=image, LABELS=labels, CLASS_FIELD="class", MODEL=labels)
-    assert "MODEL" in said
+    assert "Model: " in said
 
 
 def test_one_file_for_two_outputs(segment, engine, chosen):
-    assert "are the same file" in refused(segment, engine, ENTROPY=chosen["OUTPUT"], **chosen)
+    assert "Land cover and Entropy are the same file" in refused(segment, engine, ENTROPY=chosen["OUTPUT"], **chosen)
 
 
 @pytest.mark.parametrize("ending", [".geojson", ".shp", ".fgb"])
@@ -111,17 +111,21 @@ def test_a_map_of_the_last_run_is_replaced_with_polygons_and_a_picture_of_its_na
 
 
 @pytest.mark.parametrize(
-    ("name", "ending"), [("OUTPUT", ".png"), ("OUTPUT", ""), ("PROBABILITIES", ".jp2"), ("POLYGONS", ".kml")]
-)
-def test_a_format_that_the_engine_does_not_write(segment, engine, chosen, tmp_path, name, ending):
+    ("name", "label", "ending"),
+    [
+        ("OUTPUT", "Land cover", ".png"), ("OUTPUT", "Land cover", ""), ("PROBABILITIES", "Probabilities", ".jp2"),
+        ("POLYGONS", "Polygons", ".kml"),
+    ],
+)  # fmt: skip
+def test_a_format_that_the_engine_does_not_write(segment, engine, chosen, tmp_path, name, label, ending):
     said = refused(segment, engine, **{**chosen, name: str(tmp_path / f"x{ending}")})
-    assert f"{name}: " in said
+    assert f"{label}: " in said
     assert "Let its name end in" in said
 
 
 def test_a_model_with_another_ending(train, engine, image, labels, tmp_path):
     said = refused(train, engine, INPUT=image, LABELS=labels, CLASS_FIELD="class", MODEL=str(tmp_path / "m.pt"))
-    assert "MODEL" in said
+    assert "Model: " in said
     assert ".safetensors" in said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
+from satdifuser_qgis.processing.algorithms.trainsegmentation import TrainSegmentation
 from satdifuser_qgis.protocol.classes import LandCoverClass, StyledClass
 from satdifuser_qgis.styling.looks import ClassMap
 
@@ -81,7 +83,8 @@ def test_fine_tuning_is_a_wish_that_needs_validation(train, engine, chosen):
     assert request_of(train, engine, **chosen).finetune == 0
     assert request_of(train, engine, FINETUNE=1, **chosen).finetune == 1
     assert "tells whether it pays" in train.refusal(FINETUNE=1, VALIDATION=0, **chosen)
-    assert "noised or clean" in train.refusal(FINETUNE=1, EXTRACTION=2, **chosen)
+    said = train.refusal(FINETUNE=1, EXTRACTION=2, **chosen)
+    assert "Training of the backbone is fine-tuned (1), but Extraction is inversion (2)" in said
 
 
 def test_a_time_beyond_the_model_is_refused(train, chosen):
@@ -89,24 +92,65 @@ def test_a_time_beyond_the_model_is_refused(train, chosen):
 
 
 def test_clean_extraction_takes_no_times(train, engine, chosen):
-    assert "takes no timesteps" in train.refusal(EXTRACTION=3, TIMESTEPS="1, 101", **chosen)
+    assert "Timesteps (1, 101) cannot be chosen with it" in train.refusal(EXTRACTION=3, TIMESTEPS="1, 101", **chosen)
     assert request_of(train, engine, EXTRACTION=3, **chosen).extraction == 3
 
 
-@pytest.mark.parametrize("name", ["FUSION", "HEAD", "SCALING", "EXTRACTION", "FINETUNE", "DEVICE"])
-def test_a_choice_that_does_not_exist_is_refused(train, chosen, name):
-    assert name in train.refusal(**{name: 9}, **chosen)
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("FUSION", "Fusion"), ("HEAD", "Head"), ("SCALING", "Scaling of values"), ("EXTRACTION", "Extraction"),
+        ("FINETUNE", "Training of the backbone"), ("DEVICE", "Device"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_does_not_exist_is_refused(train, chosen, name, label):
+    assert train.refusal(**{name: 9}, **chosen) == f"{label}: 9 cannot be used. Choose another value."
+
+
+def test_messages_name_what_the_dialog_shows_and_no_ids(train, chosen, image, labels, tmp_path):
+    missing = str(tmp_path / "missing.tif")
+    layer = QgsVectorLayer(labels, "labels", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    nothing_selected = QgsProcessingFeatureSourceDefinition(layer.id(), selectedFeaturesOnly=True)
+    wrong = (
+        ({"INPUT": missing}, "Image: "),
+        ({"LABELS": missing}, "Labels: "),
+        ({"LABELS": nothing_selected}, "Labels: "),
+        ({"CLASS_FIELD": ""}, "Class field is empty"),
+        ({"CLASS_FIELD": "clas"}, "Class field: "),
+        ({"LABEL_RASTERS": [missing]}, "Label rasters: "),
+        ({"LABEL_RASTERS": [image]}, "Label rasters: "),
+        ({"LABELS": None}, "“Labels”"),
+        ({"MORE_INPUTS": [missing]}, "More images: "),
+        ({"BANDS": [9]}, "Bands (red, green, blue): "),
+        ({"BACKBONE": "none"}, "Backbone: "),
+        ({"TIMESTEPS": "a"}, "Timesteps: "),
+        ({"TIMESTEPS": "1, 1"}, "Timesteps: 1, 1 "),
+        ({"TIMESTEPS": "1000"}, "Timesteps: 1000 "),
+        ({"SCALING": 3, "DIVISOR": 0}, "Divisor is 0"),
+        ({"VALIDATION": 2}, "Share for validation is 2"),
+        ({"EPOCHS": -1}, "Epochs is -1"),
+        ({"SEED": -1}, "Seed is -1"),
+        ({"FINETUNE": 1, "VALIDATION": 0}, "Share for validation is 0"),
+        ({"MODEL": None}, "Model is empty"),
+    )
+    algorithm = TrainSegmentation().create()
+    names = "|".join(definition.name() for definition in algorithm.parameterDefinitions())
+    for values, begins in wrong:
+        said = train.refusal(**{**chosen, **values})
+        assert begins in said, (values, said)
+        assert not re.search(rf"\b({names})\b|[a-z]_[a-z]", said.replace(str(tmp_path), "")), said
 
 
 def test_without_labels_both_ways_out_are_told(train, image):
     said = train.refusal(INPUT=image, MODEL="m.safetensors")
-    assert "LABELS" in said
-    assert "LABEL_RASTERS" in said
+    assert "a vector layer under “Labels” and the field with its classes under “Class field”" in said
+    assert "rasters of class codes under “Label rasters”" in said
 
 
 def test_labels_without_a_field_list_the_fields(train, chosen):
     said = train.refusal(**{**chosen, "CLASS_FIELD": ""})
-    assert "CLASS_FIELD is empty" in said
+    assert "Class field is empty" in said
     assert "note, class" in said
 
 

@@ -11,6 +11,7 @@ import pytest
 from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.codec import PROTOCOL, dump_request, from_plain, load_request, to_plain
 from satdifuser_qgis.protocol.doctor import DoctorRequest
+from satdifuser_qgis.protocol.errors import FieldError
 from satdifuser_qgis.protocol.requests import REQUESTS
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
@@ -143,10 +144,19 @@ def test_extent_and_bands_keep_their_order(bands):
         (TrainSegmentationRequest, TRAIN, {"fusion": 4}, "fusion is 4"),
         (TrainSegmentationRequest, TRAIN, {"head": -1}, "head is -1"),
         (TrainSegmentationRequest, TRAIN, {"extraction": 4}, "extraction is 4"),
-        (TrainSegmentationRequest, TRAIN, {"extraction": 3, "timesteps": (1,)}, "takes no timesteps"),
+        (TrainSegmentationRequest, TRAIN, {"extraction": 3, "timesteps": (1,)}, r"timesteps \(1\) cannot be chosen"),
     ],
 )
 def test_values_out_of_range_are_told_with_their_limit(kind, base, change, said):
     kind(**base)
     with pytest.raises(ValueError, match=said):
         kind(**{**base, **change})
+
+
+def test_a_dialog_names_fields_by_its_labels():
+    with pytest.raises(FieldError) as caught:
+        SegmentRequest(**SEGMENT, min_area=-1.0)
+    assert str(caught.value) == "min_area is -1.0 and simplify is 0.0; both must be 0 or more"
+    assert caught.value.named({"min_area": "Smallest polygon", "simplify": "Simplify by"}.__getitem__) == (
+        "Smallest polygon is -1.0 and Simplify by is 0.0; both must be 0 or more"
+    )

@@ -58,7 +58,7 @@ def find_folder(ref: str) -> tuple[Path, Path]:
         shipped = sorted(path.parent.name for path in shipped_models().glob("*/satdifuser.json"))
         raise EngineError(
             "bad_model",
-            f'There is no backbone "{ref or EMBEDDED}": it is no folder and no shipped model.',
+            f'There is no backbone "{ref or EMBEDDED}": it is no folder and none that comes with the plugin.',
             f"Choose a folder in diffusers layout, or one of: {', '.join(shipped) or 'none is shipped here'}.",
         )
     # DiffusionSat publishes a folder per image size; the smaller one is the cheaper one.
@@ -151,7 +151,7 @@ def _load_latent(folder: Path, unet: Path, device: torch.device) -> Backbone:
             "bad_model",
             f"The network in {unet} takes {network.config.in_channels} channels, but the autoencoder beside it makes "
             f"{codec.channels}.",
-            "Choose a folder of a model that makes images; one that fills holes, for instance, takes more than those.",
+            "Choose a folder of a network that makes images; one that fills holes, for instance, takes more channels.",
         )
     return Backbone(
         network,

@@ -47,7 +47,7 @@ def encode_prompt(folder: Path, text: str) -> Tensor:
         raise EngineError(
             "bad_model",
             f"The tokenizer or text encoder in {folder} cannot be read.",
-            f"Download the model again, whole, or put a file {FILES[0]} into that folder.",
+            f"Download the backbone again, whole, or put a file {FILES[0]} into that folder.",
             repr(error),
         ) from error
     tokens = tokenizer(

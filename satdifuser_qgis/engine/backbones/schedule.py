@@ -16,7 +16,7 @@ from ...protocol.errors import EngineError
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 # Far more times than any model has; a damaged number must not fill the memory.
 _LONGEST = 100_000
-_REMEDY = "Copy the model's whole folder again."
+_REMEDY = "Copy the backbone's whole folder again."
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     """``config.json`` of one component. Raises EngineError("bad_model")."""
     path = folder / "config.json"
     if not path.is_file():
-        raise EngineError("bad_model", f"{path} is missing.", "Choose the folder of a diffusers model, whole.")
+        raise EngineError("bad_model", f"{path} is missing.", "Choose a whole folder in diffusers layout.")
     found = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
-        raise EngineError("bad_model", f"{path} does not describe a network.", "Download the model again, whole.")
+        raise EngineError("bad_model", f"{path} does not describe a network.", "Download the backbone again, whole.")
     return found
 
 
@@ -47,7 +47,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     raise EngineError(
         "bad_model",
         f"{folder} holds no weights ({STEM}.safetensors or {STEM}.bin).",
-        "Download the model again, with its large files.",
+        "Download the backbone again, with its large files.",
     )
 
 
@@ -127,7 +127,7 @@ def _filled(kind: Any, config: dict[str, Any], weights: dict[str, Tensor], where
         raise EngineError(
             "bad_model",
             f"The weights in {where} do not fit its config.json.",
-            "Take config.json and weights from the same model.",
+            "Take config.json and weights from the same backbone.",
             str(error),
         ) from error
     return network.float()

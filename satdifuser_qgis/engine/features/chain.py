@@ -64,7 +64,7 @@ def plan_published(schedule: Schedule, wanted: Sequence[int], steps: int) -> lis
     missing = sorted(set(wanted) - set(grid))
     if missing:
         raise ValueError(
-            f"the published schedule of {steps} steps has no time {missing[0]}; its times are "
+            f"the published schedule of {steps} steps has no timestep {missing[0]}; its timesteps are "
             f"{', '.join(map(str, grid))}"
         )
     return list(published_inversion(schedule, steps, [steps - 1 - grid.index(time) for time in wanted]).values())

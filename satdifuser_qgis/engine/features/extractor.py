@@ -189,14 +189,14 @@ def _complete(recipe: Recipe, backbone: Backbone) -> Recipe:
     if max(filled.times) >= backbone.schedule.length:
         raise EngineError(
             "bad_request",
-            f'Time {max(filled.times)} was asked for, but "{backbone.name}" knows 0 to {backbone.schedule.length - 1}.',
-            "Choose smaller times; the least noisy fifth is the useful one.",
+            f'Timestep {max(filled.times)} was chosen; "{backbone.name}" knows 0 to {backbone.schedule.length - 1}.',
+            "Choose smaller timesteps; the least noisy fifth is the useful one.",
         )
     if filled.published and filled.mode == "noised" and len(filled.times) > 1:
         raise EngineError(
             "bad_request",
-            f"The published code keeps a single time in noised extraction, but {len(filled.times)} were chosen.",
-            "Choose one time, use inversion, or switch published off.",
+            f"The published code keeps a single timestep in noised extraction, but {len(filled.times)} were chosen.",
+            "Choose one timestep, use inversion, or switch published off.",
         )
     return filled
 
@@ -218,4 +218,4 @@ def _plan(backbone: Backbone, recipe: Recipe) -> list[Call]:
     try:
         return make(backbone.schedule, recipe.times, recipe.steps)
     except ValueError as error:
-        raise EngineError("bad_request", f"{error}.", "Choose other times or another number of steps.") from error
+        raise EngineError("bad_request", f"{error}.", "Choose other timesteps or another number of steps.") from error

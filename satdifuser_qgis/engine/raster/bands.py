@@ -61,10 +61,13 @@ def match_bands(
                 break
         else:
             listed = ", ".join(f'{band} "{text}"' for band, text in zip(bands, described, strict=True))
-            whose, remedy = "The model was trained on the bands", "Choose BANDS yourself, in the order of the model's."
+            whose, remedy = (
+                "The model was trained on the bands",
+                "Choose the bands yourself (Advanced: Bands), in the order of the model's.",
+            )
             if first:
                 whose = f'The bands of "{first}" are'
-                remedy = f'Choose BANDS of "{first}" that every image has, name them alike, or leave "{raster}" out.'
+                remedy = f'Choose bands of "{first}" that every image has, name them alike, or leave "{raster}" out.'
             raise EngineError(
                 "bad_input", f'{whose} {_quoted(wanted)}, but "{raster}" has no band "{name}"; it has {listed}.', remedy
             )
@@ -85,8 +88,8 @@ def position_note(raster: str, bands: tuple[int, ...], described: tuple[str, ...
         )
     taken = ", ".join(str(band) for band in bands)
     return (
-        f'"{raster}" names none of its bands: {taken} are taken by position for the model\'s {_quoted(wanted)}. Choose '
-        "BANDS yourself where this is not their order."
+        f'"{raster}" names none of its bands: {taken} are taken by position for the model\'s {_quoted(wanted)}. '
+        "Choose the bands yourself (Advanced: Bands) where this is not their order."
     )
 
 

@@ -89,7 +89,7 @@ def check_range(scaling: Scaling, raster: Raster, bands: tuple[int, ...]) -> Non
         how = "the constants of the training images"
         remedy = (
             "Map images of the same kind as those that the model was trained on; or train with percentiles of each "
-            "image (SCALING 2)"
+            "image (Scaling of values: Percentiles of each image)"
         )
     else:
         how = f"dividing by {scaling.high[0]:g}" if scaling.kind == "divisor" else "values as they are"

@@ -60,7 +60,7 @@ def check_compact(backbone: Backbone) -> None:
         "bad_request",
         f'The backbone "{backbone.name}" works in {backbone.space} space and has {weights / 1e6:.0f} million weights; '
         f"only compact ones in pixel space with at most {LARGEST / 1e6:.0f} million can be fine-tuned.",
-        "Choose the embedded backbone, or leave the backbone frozen (FINETUNE 0).",
+        "Choose the embedded backbone, or leave it frozen (Training of the backbone: Frozen).",
     )
 
 

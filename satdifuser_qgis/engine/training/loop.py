@@ -82,7 +82,7 @@ def fit(
         raise EngineError(
             "too_few_labels",
             f"None of the {len(samples)} labelled tiles has a labelled pixel outside of the ground that is held back.",
-            "Label more ground, or hold less of it back (VALIDATION).",
+            "Label more ground, or hold less of it back (Share for validation).",
         )
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
     weights, module = class_weights(training, classes).to(learner.device), learner.module.train()

@@ -111,7 +111,7 @@ def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
 def _extraction(features: dict[str, Any]) -> str:
     if features["mode"] == "clean":
         return "clean, one pass without noise"
-    return f"{features['mode']}, times {', '.join(str(time) for time in features['times'])}"
+    return f"{features['mode']}, timesteps {', '.join(str(time) for time in features['times'])}"
 
 
 def _note(header: ModelHeader, ground: Ground, number: int) -> str:

@@ -23,7 +23,7 @@ from ...styling.looks import ClassMap, ClassPolygons, Look, Share
 from .. import choices, values
 from ..base import EngineAlgorithm
 from ..images import Image
-from ..models import find_model, read_classes
+from ..models import find_model, land_cover_card
 from ..parameters import ModelParameter, RasterParameter
 
 translate = QCoreApplication.translate
@@ -35,19 +35,18 @@ class Segment(EngineAlgorithm):
     NAME, GROUP, ICON = "segment", "landcover", "segment"
     TITLE = QT_TRANSLATE_NOOP("SatDiFuser", "Map land cover with a model")
     SHORT = QT_TRANSLATE_NOOP(
-        "SatDiFuser", "Gives every pixel of an image the land-cover class that a trained model sees."
+        "SatDiFuser", "Assigns a land-cover class to every pixel of an image with a trained model."
     )
     HELP = QT_TRANSLATE_NOOP(
         "SatDiFuser",
-        "Applies a model to an image that need not be the one it was trained on. The map is a Cloud Optimized GeoTIFF "
-        "on the grid of the image, with the names and colours of the classes. Pixels without data stay without data. "
-        "Make a model first with “Train a land-cover model”.",
+        "Assigns one of a model's classes to every pixel of an image, which need not be the one that the model was "
+        "trained on. The map is a Cloud Optimized GeoTIFF on the grid of the image, with the names and colours of the "
+        "classes. Nodata stays nodata. Train a model first with “Train a land-cover model”.",
     )
     TAGS = QT_TRANSLATE_NOOP(
         "SatDiFuser",
-        "classification,classify,land use,land cover,LULC,supervised,deep "
-        "learning,AI,segmentation,prediction,inference,"
-        "map,satellite,aerial,diffusion",
+        "classification,classify,land use,land cover,LULC,supervised,deep learning,AI,segmentation,prediction,"
+        "inference,map,satellite,aerial,diffusion",
     )
 
     INPUT, MODEL, BANDS, EXTENT, OVERLAP = "INPUT", "MODEL", "BANDS", "EXTENT", "OVERLAP"
@@ -64,15 +63,17 @@ class Segment(EngineAlgorithm):
         self.add(
             RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
             translate(
-                "SatDiFuser", "The image to map: a raster file. It may be of another place and date than the model's."
+                "SatDiFuser",
+                "The image to map: a raster file. It may show another place and date than the training image.",
             ),
         )
         self.add(
-            ModelParameter(self.MODEL, translate("SatDiFuser", "Model"), extension="safetensors"),
+            ModelParameter(self.MODEL, translate("SatDiFuser", "Model")),
             translate(
                 "SatDiFuser",
-                "A model file (.safetensors), or just the name of a model: it is looked up among the models that come "
-                "with the plugin, then among those that you have trained.",
+                "The land-cover model. The list holds the models that come with the plugin and those in your model "
+                "store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another "
+                "model file (.safetensors) or just the name of a model can be written too.",
             ),
         )
 
@@ -88,9 +89,8 @@ class Segment(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Bands of the image in the order in which the model was trained. Empty: found by name. On a command "
-                "line "
-                "write 3,2,1.",
+                "The bands of the image that correspond to the model's bands, in their order. "
+                "Empty: found by their names. On a command line write 3,2,1.",
             ),
             advanced=True,
         )
@@ -98,17 +98,9 @@ class Segment(EngineAlgorithm):
             QgsProcessingParameterExtent(self.EXTENT, translate("SatDiFuser", "Extent"), optional=True),
             translate(
                 "SatDiFuser",
-                "The part to map; it grows outward to whole pixels. Empty: the whole image. The result is the same "
-                "as in "
-                "a map of the whole.",
+                "The area to map, extended to whole pixels. Empty: the whole image. "
+                "The result is the same as in a map of the whole image.",
             ),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterNumber(
-                self.OVERLAP, translate("SatDiFuser", "Overlap of tiles [%]"), integer, 25, minValue=0, maxValue=75
-            ),
-            translate("SatDiFuser", "How much neighbouring tiles share. More hides seams better and takes longer."),
             advanced=True,
         )
         self.add(
@@ -117,10 +109,11 @@ class Segment(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Polygons below this area join a neighbour. In square metres, in pixels where the image has no CRS. "
-                "Concerns the polygons only.",
+                "Polygons below this area are merged into a neighbour. In square metres, or in pixels where the image "
+                "has no CRS. The raster is not changed.",
             ),
             advanced=True,
+            decimals=2,
         )
         self.add(
             QgsProcessingParameterDistance(
@@ -128,8 +121,9 @@ class Segment(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: "
-                "borders follow the pixels. Smoothing holds all polygons in memory, drawing along the pixels does not.",
+                "The borders of polygons are simplified by about this distance; neighbours keep their common border. "
+                "0: borders follow the pixels. Simplifying holds all polygons in memory, following the pixels does "
+                "not.",
             ),
             advanced=True,
         )
@@ -139,9 +133,21 @@ class Segment(EngineAlgorithm):
             advanced=True,
         )
         self.add(
+            QgsProcessingParameterNumber(
+                self.OVERLAP, translate("SatDiFuser", "Overlap of tiles [%]"), integer, 25, minValue=0, maxValue=75
+            ),
+            translate(
+                "SatDiFuser",
+                "The image is mapped in square tiles. The more neighbouring tiles overlap, the less their seams show "
+                "and the longer the mapping takes.",
+            ),
+            advanced=True,
+        )
+        self.add(
             QgsProcessingParameterNumber(self.BATCH, translate("SatDiFuser", "Tiles at once"), integer, 0, minValue=0),
             translate(
-                "SatDiFuser", "How many tiles are computed together; changes the speed, not the map. 0: automatic."
+                "SatDiFuser",
+                "How many tiles are computed together. It changes speed and memory, not the map. 0: automatic.",
             ),
             advanced=True,
         )
@@ -161,14 +167,14 @@ class Segment(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "The map as polygons without gaps and overlaps, with class, name, area and confidence.",
+                "The map as polygons without gaps or overlaps, with class, name, area and confidence.",
             ),
         )
         self.add(
             QgsProcessingParameterRasterDestination(
                 self.PROBABILITIES, translate("SatDiFuser", "Probabilities"), optional=True, createByDefault=False
             ),
-            translate("SatDiFuser", "How sure the model is of each class, 0 to 1, a band a class."),
+            translate("SatDiFuser", "The probability of each class, 0 to 1, one band per class."),
         )
         self.add(
             QgsProcessingParameterRasterDestination(
@@ -176,7 +182,7 @@ class Segment(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "How undecided the model is: 0 where one class is certain, 1 where all are equally likely.",
+                "How uncertain the model is: 0 where one class is certain, 1 where all are equally likely.",
             ),
         )
         self.addOutput(QgsProcessingOutputNumber(self.SECONDS, translate("SatDiFuser", "Seconds")))
@@ -184,7 +190,7 @@ class Segment(EngineAlgorithm):
             QgsProcessingOutputNumber(self.MEGAPIXELS_PER_SECOND, translate("SatDiFuser", "Megapixels per second"))
         )
         self.addOutput(
-            QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Seams of tiles (1: none to be seen)"))
+            QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Seam ratio (1 = no visible seams)"))
         )
         self.addOutput(QgsProcessingOutputString(self.DEVICE_USED, translate("SatDiFuser", "Device used")))
 
@@ -193,14 +199,14 @@ class Segment(EngineAlgorithm):
     ) -> SegmentRequest:
         image, path = self.image(parameters, self.INPUT, context)
         self._image = image.name
-        model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.MODEL)
-        self.sources.files[self.MODEL] = [model]
-        read_classes(model)
+        model = find_model(self.parameterAsString(parameters, self.MODEL, context), self.label(self.MODEL))
+        self.sources.files[self.label(self.MODEL)] = [model]
+        self._classes = land_cover_card(model, self.label(self.MODEL)).classes
         return SegmentRequest(
             input=path,
             model=model,
             output=outputs[self.OUTPUT],
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
+            bands=values.bands(parameters.get(self.BANDS), self.label(self.BANDS), image),
             extent=self._extent(parameters, context, image),
             overlap=self.parameterAsInt(parameters, self.OVERLAP, context),
             min_area=self.parameterAsDouble(parameters, self.MIN_AREA, context),
@@ -218,7 +224,7 @@ class Segment(EngineAlgorithm):
         if parameters.get(self.EXTENT) in (None, ""):
             return None
         given = self.parameterAsExtent(parameters, self.EXTENT, context, image.crs_in_file)
-        return values.extent(given, self.EXTENT, image)
+        return values.extent(given, self.label(self.EXTENT), image)
 
     def layer_names(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> Dict[str, str]:
         image = self._image
@@ -230,7 +236,7 @@ class Segment(EngineAlgorithm):
         }
 
     def looks(self) -> Dict[str, Look]:
-        classes = read_classes(self.sources.files[self.MODEL][0])
+        classes = self._classes
         return {
             self.OUTPUT: ClassMap(classes),
             self.POLYGONS: ClassPolygons(classes),

@@ -31,7 +31,7 @@ from ..base import EngineAlgorithm
 from ..images import Image, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
-from ..parameters import RasterParameter, RastersParameter
+from ..parameters import RasterParameter, RastersParameter, or_else
 from ..sources import layer_reference
 
 translate = QCoreApplication.translate
@@ -42,20 +42,18 @@ class TrainSegmentation(EngineAlgorithm):
 
     NAME, GROUP, ICON = "trainsegmentation", "landcover", "train"
     TITLE = QT_TRANSLATE_NOOP("SatDiFuser", "Train a land-cover model")
-    SHORT = QT_TRANSLATE_NOOP("SatDiFuser", "Learns land-cover classes from labels on an image.")
+    SHORT = QT_TRANSLATE_NOOP("SatDiFuser", "Trains a model that maps land cover, from labels on one or more images.")
     HELP = QT_TRANSLATE_NOOP(
         "SatDiFuser",
-        "Learns from labels which land cover is where: areas, lines or points with a class in one of their "
-        "fields, or class "
-        "rasters. What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of "
-        "the labelled ground is held back, in blocks, to say honestly how good the model is; the report tells. Then "
-        "use “Map land cover with a model” on this image or others.",
+        "Trains a model from labels: polygons, lines or points with a class in one of their fields, or class rasters. "
+        "What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of the labelled "
+        "area is set aside for validation, in spatial blocks, so that the scores are honest; the report shows them. "
+        "Then use “Map land cover with a model” on this image or others.",
     )
     TAGS = QT_TRANSLATE_NOOP(
         "SatDiFuser",
-        "classification,classify,land use,land cover,LULC,supervised,training,samples,deep "
-        "learning,AI,machine learning,"
-        "segmentation,satellite,aerial,diffusion",
+        "classification,classify,land use,land cover,LULC,supervised,training,samples,deep learning,AI,"
+        "machine learning,segmentation,satellite,aerial,diffusion",
     )
 
     INPUT, LABELS, CLASS_FIELD, LABEL_RASTERS = "INPUT", "LABELS", "CLASS_FIELD", "LABEL_RASTERS"
@@ -67,41 +65,46 @@ class TrainSegmentation(EngineAlgorithm):
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
         self._add_labels()
         self._add_images()
-        self._add_method()
         self._add_training()
+        self._add_method()
         self._add_outputs()
 
     def _add_labels(self) -> None:
+        instead = translate("SatDiFuser", "(or label rasters)")
         self.add(
             RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
-            translate("SatDiFuser", "The image to learn from: a raster file with red, green and blue bands."),
+            translate("SatDiFuser", "The training image: a raster file with red, green and blue bands."),
         )
         self.add(
-            QgsProcessingParameterFeatureSource(
-                self.LABELS,
-                translate("SatDiFuser", "Labels"),
-                [QgsProcessing.SourceType.TypeVectorAnyGeometry],
-                optional=True,
+            or_else(
+                QgsProcessingParameterFeatureSource(
+                    self.LABELS,
+                    translate("SatDiFuser", "Labels"),
+                    [QgsProcessing.SourceType.TypeVectorAnyGeometry],
+                    optional=True,
+                ),
+                instead,
             ),
             translate(
                 "SatDiFuser",
-                "Areas, lines or points on ground whose class is known. Filter and selection are kept. Not needed "
-                "where "
-                "there are label rasters.",
+                "Polygons, lines or points where the class is known. Filter and selection are respected. "
+                "Not needed where label rasters are given.",
             ),
         )
         self.add(
-            QgsProcessingParameterField(
-                self.CLASS_FIELD,
-                translate("SatDiFuser", "Class field"),
-                parentLayerParameterName=self.LABELS,
-                optional=True,
+            or_else(
+                QgsProcessingParameterField(
+                    self.CLASS_FIELD,
+                    translate("SatDiFuser", "Class field"),
+                    parentLayerParameterName=self.LABELS,
+                    optional=True,
+                ),
+                instead,
             ),
             translate(
                 "SatDiFuser",
-                "The field of the labels that holds the class, as text or whole number. Names, colours and order "
-                "are taken "
-                "from a categorised style on this field.",
+                "The field of the labels that holds the class, as text or whole number. Names, colours and order are "
+                "taken from a categorised style on this field.",
             ),
         )
         self.add(
@@ -114,8 +117,7 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "Rasters of class codes. Each is used for every image that it covers; nodata, and 0 unless it has a "
-                "name, "
-                "is not labelled.",
+                "name, is not labelled.",
             ),
         )
 
@@ -129,7 +131,7 @@ class TrainSegmentation(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Further images; labels and label rasters serve them too. The same bands in the same order.",
+                "Further training images; labels and label rasters serve them too. The same bands in the same order.",
             ),
             advanced=True,
         )
@@ -144,8 +146,7 @@ class TrainSegmentation(EngineAlgorithm):
             translate(
                 "SatDiFuser",
                 "Three bands in the order red, green, blue. Empty: found by band description, then by colour, then "
-                "1, 2, "
-                "3. On a command line write 3,2,1.",
+                "1, 2, 3. On a command line write 3,2,1.",
             ),
             advanced=True,
         )
@@ -153,9 +154,9 @@ class TrainSegmentation(EngineAlgorithm):
             choices.enum(self.SCALING, translate("SatDiFuser", "Scaling of values"), choices.scaling()),
             translate(
                 "SatDiFuser",
-                "How pixel values become those that the model sees. Constants keep differences between images; "
-                "percentiles even them out, which helps where images were stretched one by one. Automatic: of several "
-                "images, held-back ground chooses; of one, constants.",
+                "How pixel values are scaled for the network. Constants keep differences between images; percentiles "
+                "even them out, which helps where images were stretched one by one. Automatic: with several images "
+                "validation chooses between the two, with one image constants are taken.",
             ),
             advanced=True,
         )
@@ -169,89 +170,11 @@ class TrainSegmentation(EngineAlgorithm):
             ),
             translate("SatDiFuser", "The value that means full brightness; for the scaling “Divide by a number” only."),
             advanced=True,
-        )
-
-    def _add_method(self) -> None:
-        self.add(
-            QgsProcessingParameterFile(
-                self.BACKBONE,
-                translate("SatDiFuser", "Backbone"),
-                QgsProcessingParameterFile.Behavior.Folder,
-                optional=True,
-            ),
-            translate(
-                "SatDiFuser",
-                "The diffusion model that the features come from: a folder in the layout of diffusers, or the name of "
-                "one that comes with the plugin. Empty: the embedded one.",
-            ),
-            advanced=True,
-        )
-        self.add(
-            choices.enum(self.FUSION, translate("SatDiFuser", "Fusion"), choices.fusion()),
-            translate(
-                "SatDiFuser",
-                "How features of several times and layers become one: one weight each (global), weights that change "
-                "with "
-                "the place (localized), or experts between which a gate chooses. Automatic: global.",
-            ),
-            advanced=True,
-        )
-        self.add(
-            choices.enum(self.HEAD, translate("SatDiFuser", "Head"), choices.head()),
-            translate(
-                "SatDiFuser", "What makes classes of the fused features. UPerNet is larger and wants more labels."
-            ),
-            advanced=True,
-        )
-        self.add(
-            choices.enum(self.EXTRACTION, translate("SatDiFuser", "Extraction"), choices.extraction()),
-            translate(
-                "SatDiFuser",
-                "How the image is brought to the noise level of each time before its features are read. Clean reads it "
-                "once, without noise: the embedded backbone can, other folders in pixel space need a network for it, "
-                "DiffusionSat's cannot. Automatic: the backbone's own choice.",
-            ),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterString(self.TIMESTEPS, translate("SatDiFuser", "Times"), optional=True),
-            translate(
-                "SatDiFuser",
-                "Times of the diffusion model, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own "
-                "choice.",
-            ),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
-            translate(
-                "SatDiFuser",
-                "Learns from the bands themselves beside the features: in the head, and in a classifier of single "
-                "pixels and the 5 × 5 around them. Held-back ground decides what head and classifier count for on the "
-                "map; with few labels it is often the classifier alone.",
-            ),
-            advanced=True,
+            decimals=2,
         )
 
     def _add_training(self) -> None:
         integer, double = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
-        self.add(
-            QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
-            translate(
-                "SatDiFuser", "How often the labels are gone through. 0: until the validation no longer gets better."
-            ),
-            advanced=True,
-        )
-        self.add(
-            choices.enum(self.FINETUNE, translate("SatDiFuser", "Training of the backbone"), choices.finetune()),
-            translate(
-                "SatDiFuser",
-                "Fine-tuned: after fusion and head, the backbone is trained with them on your labels. Takes several "
-                "times as long; the result is kept only where it is better on the ground held back, and is stored in "
-                "the model. For compact backbones, such as the embedded one.",
-            ),
-            advanced=True,
-        )
         self.add(
             QgsProcessingParameterNumber(
                 self.VALIDATION,
@@ -263,20 +186,103 @@ class TrainSegmentation(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring "
-                "pixels do not flatter it. 0: none, and no scores; the pixel values then count as much as the "
-                "features.",
+                "Share of the labelled area that is set aside to measure the model, in spatial blocks, so that "
+                "neighbouring pixels do not flatter the scores. 0: none, and no scores; pixel values and features then "
+                "weigh the same.",
+            ),
+            advanced=True,
+            decimals=2,
+        )
+        self.add(
+            QgsProcessingParameterBoolean(self.SPECTRAL, translate("SatDiFuser", "Use the pixel values too"), True),
+            translate(
+                "SatDiFuser",
+                "Trains on the band values themselves beside the diffusion features: in the head, and in a classifier "
+                "of single pixels and the 5 × 5 around them. Validation decides how much head and classifier weigh in "
+                "the map; with few labels it is often the classifier alone.",
             ),
             advanced=True,
         )
         self.add(
-            QgsProcessingParameterNumber(self.SEED, translate("SatDiFuser", "Seed"), integer, 0, minValue=0),
-            translate("SatDiFuser", "The same seed gives the same model."),
+            choices.enum(self.FINETUNE, translate("SatDiFuser", "Training of the backbone"), choices.finetune()),
+            translate(
+                "SatDiFuser",
+                "Fine-tuned: after fusion and head, the backbone is trained together with them on your labels. This "
+                "takes several times as long; the result is kept only where validation improves, and is stored in the "
+                "model. For compact backbones, such as the embedded one.",
+            ),
             advanced=True,
         )
         self.add(
             choices.enum(self.DEVICE, translate("SatDiFuser", "Device"), choices.device()),
             choices.device_help(),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(self.SEED, translate("SatDiFuser", "Seed"), integer, 0, minValue=0),
+            translate("SatDiFuser", "Starting point of all random choices. The same seed gives the same model."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
+            translate(
+                "SatDiFuser", "How many times training goes through the labels. 0: until validation no longer improves."
+            ),
+            advanced=True,
+        )
+
+    def _add_method(self) -> None:
+        """What only those who know the method set, so it comes last."""
+        self.add(
+            QgsProcessingParameterFile(
+                self.BACKBONE,
+                translate("SatDiFuser", "Backbone"),
+                QgsProcessingParameterFile.Behavior.Folder,
+                optional=True,
+            ),
+            translate(
+                "SatDiFuser",
+                "The pretrained diffusion network that computes the features: a folder in the layout of diffusers, or "
+                "the name of one that comes with the plugin. Empty: the embedded one.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.EXTRACTION, translate("SatDiFuser", "Extraction"), choices.extraction()),
+            translate(
+                "SatDiFuser",
+                "How the image is brought to the noise level of each timestep before its features are read. Clean "
+                "reads it once, without noise: the embedded backbone can, other folders in pixel space need a network "
+                "for it, DiffusionSat's cannot. Automatic: the backbone's own choice.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterString(self.TIMESTEPS, translate("SatDiFuser", "Timesteps"), optional=True),
+            translate(
+                "SatDiFuser",
+                "Noise levels of the backbone at which features are read, 0 (no noise) to 999, like 1, 101, 201. "
+                "Empty: the backbone's own choice.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.FUSION, translate("SatDiFuser", "Fusion"), choices.fusion()),
+            translate(
+                "SatDiFuser",
+                "How features of several timesteps and layers are merged into one: with one weight each (global), with "
+                "weights that change with the place (localized), or by experts between which a gate chooses (mixture). "
+                "Automatic: global.",
+            ),
+            advanced=True,
+        )
+        self.add(
+            choices.enum(self.HEAD, translate("SatDiFuser", "Head"), choices.head()),
+            translate(
+                "SatDiFuser",
+                "The decoder head that turns fused features into classes. UPerNet is larger and needs more labels. "
+                "Automatic: light.",
+            ),
             advanced=True,
         )
 
@@ -286,7 +292,9 @@ class TrainSegmentation(EngineAlgorithm):
                 self.MODEL, translate("SatDiFuser", "Model"), translate("SatDiFuser", "Model (*.safetensors)")
             ),
             translate(
-                "SatDiFuser", "The model file. A copy is kept in your model store, so that it can be used by name."
+                "SatDiFuser",
+                "The model file. A copy is kept in your model store, from where “Map land cover with a model” offers "
+                "it.",
             ),
         )
         self.add(
@@ -297,7 +305,7 @@ class TrainSegmentation(EngineAlgorithm):
                 optional=True,
                 createByDefault=True,
             ),
-            translate("SatDiFuser", "A page that says how good the model is, for which class, and how it was made."),
+            translate("SatDiFuser", "A page that shows how good the model is, class by class, and how it was made."),
         )
         for name, description in (
             ("MIOU", translate("SatDiFuser", "Mean intersection over union")),
@@ -327,14 +335,16 @@ class TrainSegmentation(EngineAlgorithm):
             class_field=field,
             label_rasters=raster_paths,
             more_inputs=more_paths,
-            bands=values.bands(parameters.get(self.BANDS), self.BANDS, image),
+            bands=values.bands(parameters.get(self.BANDS), self.label(self.BANDS), image),
             scaling=scaling,
             divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == 3 else 0.0,
-            backbone=find_backbone(self.parameterAsString(parameters, self.BACKBONE, context), self.BACKBONE),
+            backbone=find_backbone(
+                self.parameterAsString(parameters, self.BACKBONE, context), self.label(self.BACKBONE)
+            ),
             fusion=self.parameterAsEnum(parameters, self.FUSION, context),
             head=self.parameterAsEnum(parameters, self.HEAD, context),
             extraction=self.parameterAsEnum(parameters, self.EXTRACTION, context),
-            timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.TIMESTEPS),
+            timesteps=values.whole_numbers(parameters.get(self.TIMESTEPS), self.label(self.TIMESTEPS)),
             spectral=self.parameterAsBool(parameters, self.SPECTRAL, context),
             epochs=self.parameterAsInt(parameters, self.EPOCHS, context),
             finetune=self.parameterAsEnum(parameters, self.FINETUNE, context),
@@ -366,11 +376,11 @@ class TrainSegmentation(EngineAlgorithm):
             # The key that QGIS shows for a GeoPackage is no field of the file.
             keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
-            values.check_field(field, self.CLASS_FIELD, layer.name(), fields)
+            values.check_field(field, self.label(self.CLASS_FIELD), layer.name(), fields)
         source = self.parameterAsSource(parameters, self.LABELS, context)
         crss = [image.crs_in_file for image in images]
-        labels = self.sources.vector(layer, source, self.LABELS, value, field, crss, context)
-        check_overlap(layer, self.LABELS, images, context)
+        labels = self.sources.vector(layer, source, self.label(self.LABELS), value, field, crss, context)
+        check_overlap(layer, self.label(self.LABELS), images, context)
         return layer, labels, field
 
     def _raster_list(
@@ -379,7 +389,7 @@ class TrainSegmentation(EngineAlgorithm):
         """The rasters of a list parameter and their paths. An item that cannot be opened is refused, not dropped."""
         items = values.items_of(parameters.get(name))
         images = [open_image(item, context) for item in items]
-        paths = tuple(self.sources.raster(image, name, item) for image, item in zip(images, items))
+        paths = tuple(self.sources.raster(image, self.label(name), item) for image, item in zip(images, items))
         return [image for image in images if image is not None], paths
 
     def _check_own_labels(self, images: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
@@ -388,9 +398,9 @@ class TrainSegmentation(EngineAlgorithm):
                 raise ValueError(
                     translate(
                         "SatDiFuser",
-                        "{name}: {path} is an image to learn from and cannot be its own labels. Choose a raster of "
-                        "class codes.",
-                    ).format(name=self.LABEL_RASTERS, path=path)
+                        "{name}: {path} is a training image and cannot be its own labels. "
+                        "Choose a raster of class codes.",
+                    ).format(name=self.label(self.LABEL_RASTERS), path=path)
                 )
 
     def _check_any_labels(self, labels: Tuple[str, ...], label_rasters: Tuple[str, ...]) -> None:
@@ -398,10 +408,13 @@ class TrainSegmentation(EngineAlgorithm):
             raise ValueError(
                 translate(
                     "SatDiFuser",
-                    "There are no labels. Choose a vector layer as {labels} and its class field as {field}, or rasters "
-                    "of "
-                    "class codes as {rasters}.",
-                ).format(labels=self.LABELS, field=self.CLASS_FIELD, rasters=self.LABEL_RASTERS)
+                    "There are no labels. Choose a vector layer under “{labels}” and the field with its classes under "
+                    "“{field}”, or rasters of class codes under “{rasters}”.",
+                ).format(
+                    labels=self.label(self.LABELS),
+                    field=self.label(self.CLASS_FIELD),
+                    rasters=self.label(self.LABEL_RASTERS),
+                )
             )
 
 
