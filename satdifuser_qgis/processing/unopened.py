@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, List
 
-from qgis.core import QgsProviderRegistry, QgsProviderSublayerDetails, QgsVectorLayer
+from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry, QgsProviderSublayerDetails, QgsVectorLayer
 from qgis.PyQt.QtCore import QCoreApplication
 
 from ..protocol.unopened import missing_parts, trouble
@@ -20,14 +20,16 @@ _MOST_NAMED = 20
 
 def parts_of(path: str, provider: str) -> List[QgsProviderSublayerDetails]:
     """The layers in a file that QGIS opens by a provider: "ogr" for vector layers, "gdal" for rasters."""
-    if not (os.path.exists(path) or path.startswith("/vsi")):
+    if os.path.exists(path):
+        path = os.path.abspath(path)  # what is told of them holds for the engine too, which runs elsewhere
+    elif not path.startswith("/vsi"):
         return []
     return [item for item in QgsProviderRegistry.instance().querySublayers(path) if item.providerKey() == provider]
 
 
 def no_raster(value: Any, name: str) -> str:
     """Why the value of a parameter is no raster that can be used."""
-    path = str(value)
+    path = _source(value)
     inside = [item.uri() for item in parts_of(path, "gdal")]
     if len(inside) > 1:
         return translate(
@@ -45,14 +47,15 @@ def no_raster(value: Any, name: str) -> str:
 
 def no_vector(value: Any, name: str) -> str:
     """Why the value of a parameter is no vector layer that can be used."""
-    path = str(value).partition("|")[0]
+    source = _source(value)
+    path = source.partition("|")[0]
     layers = [item.name() for item in parts_of(path, "ogr")]
     if missing_parts(path):
         return _incomplete(path, name)
-    if layers and "|" in str(value):
+    if layers and path != source:
         return translate(
-            "SatDiFuser", "{name}: there is no layer {value}. The layers of that file are {layers}."
-        ).format(name=name, value=value, layers=", ".join(layers))
+            "SatDiFuser", "{name}: there is no layer {source}. The layers of that file are {layers}."
+        ).format(name=name, source=source, layers=", ".join(layers))
     if parts_of(path, "gdal"):
         return translate("SatDiFuser", "{name}: {path} is a raster. Give it as label raster.").format(
             name=name, path=path
@@ -67,7 +70,7 @@ def check_drawn(layer: QgsVectorLayer, name: str) -> None:
     path = str(QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path") or "")
     if missing_parts(path):
         raise ValueError(_incomplete(path, name))
-    if not layer.isSpatial():
+    if not layer.isSpatial() and layer.featureCount() != 0:
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -94,7 +97,15 @@ def _trouble(path: str, name: str) -> str:
         "folder": translate("SatDiFuser", "{name}: {path} is a folder. Choose the file in it."),
         "empty": translate("SatDiFuser", "{name}: {path} is empty (0 bytes). Save it again, or get it again."),
     }
-    return texts.get(trouble(path), "").format(name=name, path=path)
+    return texts.get(trouble(path), "").format(name=name, path=path) if path else ""
+
+
+def _source(value: Any) -> str:
+    """The source of a layer of the project whose file has gone; a path itself; "" for all else."""
+    layer = value if isinstance(value, QgsMapLayer) else QgsProject.instance().mapLayer(str(value))
+    if layer is not None:
+        return str(layer.source())
+    return value if isinstance(value, str) else ""
 
 
 def _shown(value: Any) -> str:

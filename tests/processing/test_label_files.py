@@ -12,6 +12,7 @@ from qgis.core import (
     QgsFillSymbol,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
+    QgsRasterLayer,
     QgsRendererCategory,
     QgsVectorFileWriter,
     QgsVectorLayer,
@@ -165,3 +166,17 @@ def test_a_file_with_several_rasters_names_them_as_they_are_to_be_given(train, e
     assert f"holds several rasters: {named[0]}, {named[1]}." in said
     train.run(LABELS=labels, **{**chosen, "INPUT": named[1]})
     assert engine.requests[-1].input == named[1]
+
+
+def test_layers_of_the_project_whose_file_has_gone_name_it(train, chosen, tmp_path):
+    labels, image = landscape.write_labels(tmp_path / "gone.gpkg"), landscape.write_raster(tmp_path / "gone.tif")
+    layers = QgsVectorLayer(str(labels), "labels", "ogr"), QgsRasterLayer(str(image), "ortho")
+    QgsProject.instance().addMapLayers(layers)
+    for layer, path in zip(layers, (labels, image)):
+        path.unlink()
+        layer.setDataSource(str(path), layer.name(), layer.providerType())
+        assert not layer.isValid()
+    drawn = str(landscape.write_labels(tmp_path / "labels.gpkg"))
+    assert f'no layer or file "{labels}"' in train.refusal(LABELS=layers[0].id(), **chosen)
+    assert f'no layer or file "{image}"' in train.refusal(LABELS=drawn, **{**chosen, "INPUT": layers[1].id()})
+    assert "nothing is no raster" in train.refusal(LABELS=drawn, **{**chosen, "INPUT": None})
