@@ -189,8 +189,8 @@ def check_crs(labels: VectorLabels, image: str, grid: Grid) -> str:
         raise EngineError(
             "bad_input",
             f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.',
-            "Give the labels their CRS (a shapefile has it in the .prj file beside it); Define projection in the Toolbox "
-            "of QGIS does that.",
+            "Give the labels their CRS (a shapefile has it in the .prj file beside it); "
+            "Define projection in the Toolbox of QGIS does that.",
         )
     return f'The image "{image}" has no CRS; labels of "{labels.name}" ({known}) are taken to lie in its coordinates.'
 
