@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from osgeo import gdal
@@ -61,10 +62,12 @@ def labels_of(train, engine, **parameters):
 
 
 def test_of_several_layers_none_is_taken_and_all_are_named(train, chosen, two):
+    before = sorted(Path(two).parent.iterdir())
     said = train.refusal(LABELS=two, **chosen)
     assert "several layers that could be meant: fields, glaciers." in said
     assert f"{two}|layername=fields" in said
     assert "could be meant" in train.refusal(LABELS=two, **{**chosen, "CLASS_FIELD": ""})
+    assert sorted(Path(two).parent.iterdir()) == before
 
 
 def test_the_layer_that_is_named_is_taken(train, engine, chosen, two):

@@ -59,7 +59,7 @@ def split_source(text: str) -> Source:
         elif key == "subset":
             source = replace(source, subset=value)
         elif key.startswith("option:"):
-            source.options[key.removeprefix("option:")] = value
+            source.options[key.removeprefix("option:").upper()] = value
         else:
             raise EngineError(
                 "bad_request",
@@ -98,14 +98,16 @@ def untold_note(path: str) -> str:
 
 
 def _named(source: Source, names: Sequence[str]) -> Layer:
-    places = range(len(names)) if isinstance(source.layer, int) else names
-    if source.layer not in places:
+    if isinstance(source.layer, int):
+        place = source.layer
+    else:
+        place = names.index(source.layer) if source.layer in names else len(names)
+    if place >= len(names):
         raise EngineError(
             "bad_request",
             f'The file "{source.path}" has no layer "{source.layer}"; its layers are: {", ".join(names)}.',
             f"Name one of them, such as {source.path}|layername={names[0]}",
         )
-    place = places.index(source.layer)  # type: ignore[arg-type]
     return _layer(source, place, names[place])
 
 
@@ -114,29 +116,33 @@ def _only_one(source: Source, names: Sequence[str], class_field: str) -> Layer:
     layers = [_layer(source, place, name) for place, name in enumerate(names)]
     drawn = [each for each in layers if each.info["geometry_type"] is not None and each.info["features"] != 0]
     meant = [each for each in drawn if class_field in each.info["fields"]]
-    if len(meant) == 1:
-        note = (
-            f'The file "{source.path}" holds several layers; "{meant[0].name}" is taken, the only one with the field '
-            f'"{class_field}".'
-        )
-        return replace(meant[0], notes=(*meant[0].notes, note)) if len(drawn) > 1 else meant[0]
-    if not drawn:
-        raise EngineError(
-            "bad_input", f'The file "{source.path}" holds no layer with geometries.', "Choose another vector layer."
-        )
+    if len(meant) != 1:
+        raise _unclear(source.path, class_field, meant, drawn)
+    if len(drawn) == 1:
+        return meant[0]
+    note = (
+        f'The file "{source.path}" holds several layers; "{meant[0].name}" is taken, the only one with the field '
+        f'"{class_field}".'
+    )
+    return replace(meant[0], notes=(*meant[0].notes, note))
+
+
+def _unclear(path: str, class_field: str, meant: Sequence[Layer], drawn: Sequence[Layer]) -> EngineError:
     listed = ", ".join(each.name for each in meant or drawn)
+    if not drawn:
+        return EngineError("bad_input", f'The file "{path}" holds no layer with geometries.', "Choose another file.")
     if not meant:
         fields = {str(name) for each in drawn for name in each.info["fields"]}
-        raise EngineError(
+        return EngineError(
             "bad_request",
-            f'No layer of "{source.path}" has the field "{class_field}"; its layers are: {listed}.',
+            f'No layer of "{path}" has the field "{class_field}"; its layers are: {listed}.',
             _guess(class_field, sorted(fields)),
         )
-    raise EngineError(
+    return EngineError(
         "bad_request",
-        f'The file "{source.path}" holds several layers with the field "{class_field}": {listed}.',
-        f"Name one, such as {source.path}|layername={meant[0].name} or make one layer of them first (Merge vector "
-        'layers in the Toolbox of QGIS; its field "layer" says which each feature came from).',
+        f'The file "{path}" holds several layers with the field "{class_field}": {listed}.',
+        f"Name one, such as {path}|layername={meant[0].name} or make one layer of them first (Merge vector layers in "
+        'the Toolbox of QGIS; its field "layer" says which each feature came from).',
     )
 
 
