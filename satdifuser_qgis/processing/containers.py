@@ -15,14 +15,14 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .sources import layer_reference
-from .unopened import parts_of
+from .unopened import is_archive, parts_of
 from .values import closest
 
 translate = QCoreApplication.translate
 
 
 def one_layer(value: Any, name: str, field: str, context: QgsProcessingContext, warnings: List[str]) -> Any:
-    """A labels parameter in which a file with several layers is replaced by one of them, ``path|layername=name``.
+    """A labels parameter in which a file with several layers is replaced by the id of one of them, now in ``context``.
 
     That is the only one with features, geometries and the class field; a sentence that says so joins ``warnings``.
     Layers of the project, and files whose layer is named, stay as they are. Raises ValueError where no layer or several
@@ -33,15 +33,15 @@ def one_layer(value: Any, name: str, field: str, context: QgsProcessingContext, 
         return value
     path, bar, rest = reference.partition("|")
     found = parts_of(path, "ogr")
-    if len(found) == 1:
-        return _replaced(value, found[0].uri() + bar + rest)
-    layers = [QgsVectorLayer(item.uri(), item.name(), "ogr") for item in found]
+    if len(found) < 2:
+        return value
+    layers = [QgsVectorLayer(item.uri() + bar + rest, item.name(), "ogr") for item in found]
     drawn = [layer for layer in layers if layer.isValid() and layer.isSpatial() and layer.featureCount() != 0]
     meant = [layer for layer in drawn if not field or field in layer.fields().names()]
     if not drawn:
         return value
     if len(meant) != 1:
-        raise ValueError(_open_question(path, name, field, meant, drawn))
+        raise ValueError(_unclear(path, name, field, meant, drawn))
     if len(drawn) > 1:
         warnings.append(
             translate(
@@ -49,11 +49,18 @@ def one_layer(value: Any, name: str, field: str, context: QgsProcessingContext, 
                 '{name}: {path} holds several layers; "{layer}" is taken, the only one with the field "{field}".',
             ).format(name=name, path=path, layer=meant[0].name(), field=field)
         )
-    return _replaced(value, meant[0].source() + bar + rest)
+    context.temporaryLayerStore().addMapLayer(meant[0])
+    return _replaced(value, meant[0].id())
 
 
-def _open_question(path: str, name: str, field: str, meant: List[QgsVectorLayer], drawn: List[QgsVectorLayer]) -> str:
+def _unclear(path: str, name: str, field: str, meant: List[QgsVectorLayer], drawn: List[QgsVectorLayer]) -> str:
     listed = ", ".join(layer.name() for layer in meant or drawn)
+    if meant and is_archive(path):
+        return translate(
+            "SatDiFuser",
+            "{name}: {path} holds several layers that could be meant: {layers}. Add one to the project and choose it "
+            "there, or unpack the file.",
+        ).format(name=name, path=path, layers=listed)
     if meant:
         return translate(
             "SatDiFuser",

@@ -27,6 +27,11 @@ def parts_of(path: str, provider: str) -> List[QgsProviderSublayerDetails]:
     return [item for item in QgsProviderRegistry.instance().querySublayers(path) if item.providerKey() == provider]
 
 
+def is_archive(path: str) -> bool:
+    """Whether layers lie packed in the file: of those Processing opens no more than the first."""
+    return path.startswith("/vsi") or path.lower().endswith(".zip")
+
+
 def no_raster(value: Any, name: str) -> str:
     """Why the value of a parameter is no raster that can be used."""
     path = _source(value)
@@ -52,6 +57,12 @@ def no_vector(value: Any, name: str) -> str:
     layers = [item.name() for item in parts_of(path, "ogr")]
     if missing_parts(path):
         return _incomplete(path, name)
+    if layers and is_archive(path):
+        return translate(
+            "SatDiFuser",
+            "{name}: {source} cannot be opened here. Add the layer to the project and choose it there, or unpack the "
+            "file.",
+        ).format(name=name, source=source)
     if layers and path != source:
         return translate(
             "SatDiFuser", "{name}: there is no layer {source}. The layers of that file are {layers}."

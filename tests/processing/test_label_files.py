@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,23 @@ def test_the_only_layer_with_the_field_is_taken_wherever_it_lies_and_named(train
     said = train.refusal(LABELS=str(path), **{**chosen, "CLASS_FIELD": "clas"})
     assert "no layer of" in said
     assert 'Did you mean "class"?' in said
+
+
+@pytest.mark.parametrize("folder", ["", "folder/"])
+def test_an_archive_is_a_file_with_layers(train, engine, chosen, tmp_path, folder):
+    for name in ("a", "b"):
+        shapefile(tmp_path / f"{name}.shp", (f"{name} 1", f"{name} 2"), "UTF-8")
+    for archive, stems in (("one", "a"), ("two", "ab")):
+        with zipfile.ZipFile(tmp_path / f"{archive}.zip", "w") as file:
+            for part in (tmp_path / f"{stem}.{ending}" for stem in stems for ending in ("shp", "shx", "dbf", "prj")):
+                file.write(part, folder + part.name)
+    one, two = str(tmp_path / "one.zip"), str(tmp_path / "two.zip")
+    if folder:  # Processing looks for no layers there
+        assert "unpack the file" in train.refusal(LABELS=one, **chosen)
+    else:
+        assert labels_of(train, engine, LABELS=one, **chosen)[1] == ["a 1", "a 2"]
+    assert f"could be meant: {folder}a.shp, {folder}b.shp." in train.refusal(LABELS=two, **chosen)
+    assert "unpack the file" in train.refusal(LABELS=f"{two}|layername=b", **chosen)
 
 
 def test_a_layer_of_the_project_is_the_one_that_it_shows(train, engine, chosen, two):
