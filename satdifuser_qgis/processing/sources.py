@@ -33,10 +33,14 @@ from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
 from .images import Image, crs_name
+from .unopened import no_raster, no_vector
 
 translate = QCoreApplication.translate
 
-DIRECT_FORMATS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb")
+# Shapefiles are not among them: QGIS knows better than the file how its texts are encoded, as the user can set it.
+DIRECT_FORMATS = (".gpkg", ".geojson", ".json", ".fgb", ".gdb")
+# What QGIS puts in place of bytes that are no letter in the layer's encoding.
+_UNREADABLE = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,7 @@ class Sources:
     def raster(self, image: Optional[Image], name: str, value: Any) -> str:
         """What GDAL opens for a raster. Raises ValueError for services and for what is no raster."""
         if image is None:
-            raise ValueError(
-                translate(
-                    "SatDiFuser", "{name}: {value} is no raster that QGIS can open. Choose another raster."
-                ).format(name=name, value=_shown(value))
-            )
+            raise ValueError(no_raster(value, name))
         if image.provider != "gdal" or "|" in image.source:
             raise ValueError(
                 translate(
@@ -103,11 +103,7 @@ class Sources:
         Raises ValueError where there is no such layer or nothing in it.
         """
         if layer is None or source is None:
-            raise ValueError(
-                translate(
-                    "SatDiFuser", "{name}: {value} is no vector layer that QGIS can open. Choose another layer."
-                ).format(name=name, value=_shown(value))
-            )
+            raise ValueError(no_vector(layer_reference(value), name))
         if source.featureCount() == 0:
             raise ValueError(_nothing_in(layer, name, is_narrowed(value)))
         wanted = _needed_crss(layer.crs(), crss)
@@ -181,6 +177,9 @@ def direct_path(layer: QgsVectorLayer, field: str) -> Optional[str]:
     # One kind of geometry of a mixed file, a table by its number, a file inside an archive, open options …
     if any(value or value == 0 for part, value in parts.items() if part not in ("path", "layerName")):
         return None
+    # QGIS shows the first of several layers where none is named; the engine would ask for the one that is meant.
+    if not table and layer.dataProvider().subLayerCount() > 1:
+        return None
     path = _absolute(path)
     return f"{path}|layername={table}" if table else path
 
@@ -191,8 +190,8 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
     options.layerName = "labels"
-    # A label field may itself be called fid, which need not be unique.
-    options.layerOptions = ["FID=satdifuser_row"]
+    # A label field may itself be called fid, which need not be unique, or geom.
+    options.layerOptions = ["FID=satdifuser_row", "GEOMETRY_NAME=satdifuser_shape"]
     kind = QgsWkbTypes.linearType(plan.source.wkbType())
     writer = QgsVectorFileWriter.create(plan.path, fields, kind, plan.crs, plan.transforms, options)
     problem = compat.vector_writer_failed(writer)
@@ -200,6 +199,7 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
     skip_checks = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
     # The ids of features without a place in that CRS: QGIS reports some, and gives others infinite coordinates.
     lost: Set[int] = set()
+    garbled: Set[str] = set()
     request = QgsFeatureRequest().setDestinationCrs(plan.crs, plan.transforms)
     request.setTransformErrorCallback(lambda feature: lost.add(feature.id()))
     for feature in () if problem else plan.source.getFeatures(request, skip_checks):
@@ -212,6 +212,7 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
         copy = QgsFeature(fields)
         copy.setGeometry(geometry)
         copy.setAttributes([feature.attribute(column)] if column >= 0 else [])
+        garbled.update(value for value in copy.attributes() if isinstance(value, str) and _UNREADABLE in value)
         if not writer.addFeature(copy, QgsFeatureSink.Flag.FastInsert):
             problem = compat.vector_writer_failed(writer)
             break
@@ -227,6 +228,14 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
             translate("SatDiFuser", "Labels that cannot be transformed to {crs} are left out there: {count}.").format(
                 count=len(lost), crs=crs_name(plan.crs)
             )
+        )
+    if garbled:
+        feedback.pushWarning(
+            translate(
+                "SatDiFuser",
+                'Texts of the field "{field}" cannot be read, such as {example}. Set the data source encoding of the '
+                "layer (layer properties, Source), and train again.",
+            ).format(field=plan.field, example=min(garbled))
         )
 
 
@@ -244,7 +253,9 @@ def _needed_crss(
 def _told(plan: Export) -> str:
     """What an export does, for the log."""
     if plan.crs == plan.source.sourceCrs():
-        text = translate("SatDiFuser", "Labels are copied to {path} (selection, filter and edits are kept).")
+        text = translate(
+            "SatDiFuser", "Labels are copied to {path} as QGIS shows them (selection, filter, edits, encoding)."
+        )
         return text.format(path=plan.path)
     way = QgsCoordinateTransform(plan.source.sourceCrs(), plan.crs, plan.transforms)
     return translate("SatDiFuser", "Labels are transformed from {source} to {target} ({operation}): {path}").format(
@@ -288,7 +299,3 @@ def _nothing_in(layer: QgsVectorLayer, name: str, narrowed: bool) -> str:
 def _absolute(path: str) -> str:
     """Relative file paths as absolute ones (the engine runs elsewhere); GDAL's own names stay as they are."""
     return os.path.abspath(path) if os.path.exists(path) else path
-
-
-def _shown(value: Any) -> str:
-    return f'"{value}"' if value not in (None, "") else translate("SatDiFuser", "nothing")

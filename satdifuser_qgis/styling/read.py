@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Tuple
 
-from qgis.core import QgsPalettedRasterRenderer, QgsRasterLayer, QgsVectorLayer
+from qgis.core import (
+    QgsExpression,
+    QgsExpressionNodeColumnRef,
+    QgsPalettedRasterRenderer,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtGui import QColor
 
 from ..protocol.classes import StyledClass
@@ -15,7 +21,7 @@ def styles_of_field(layer: Optional[QgsVectorLayer], field: str) -> Tuple[Styled
     renderer = layer.renderer() if layer is not None else None
     if renderer is None or renderer.type() != "categorizedSymbol":
         return ()
-    if renderer.classAttribute().strip().strip('"') != field:
+    if not _is_field(renderer.classAttribute(), field):
         return ()
     found: List[StyledClass] = []
     for category in renderer.categories():
@@ -45,6 +51,13 @@ def styles_of_raster(layer: Optional[QgsRasterLayer]) -> Tuple[StyledClass, ...]
         )
         for entry in renderer.classes()
     )
+
+
+def _is_field(attribute: str, field: str) -> bool:
+    """Whether a renderer's attribute is that field: its bare name, or an expression such as ``"class name"``."""
+    expression = QgsExpression(attribute)  # its nodes live as long as it does
+    node = expression.rootNode()
+    return attribute == field or (isinstance(node, QgsExpressionNodeColumnRef) and node.name() == field)
 
 
 def _is_of_file(renderer: QgsPalettedRasterRenderer, layer: QgsRasterLayer) -> bool:

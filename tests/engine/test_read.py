@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
+from scipy.io import netcdf_file
 
 from satdifuser_qgis.engine.raster import read
 from satdifuser_qgis.engine.raster.bands import position_note, role_of
@@ -290,6 +293,37 @@ def test_what_is_no_image_on_the_ground_is_refused(tmp_path):
         with pytest.raises(EngineError, match=words) as caught:
             open_raster(str(tmp_path / name))
         assert caught.value.code == "bad_input"
+
+
+def test_a_file_with_several_rasters_names_them_as_they_are_to_be_given(tmp_path):
+    path = tmp_path / "months.nc"
+    with netcdf_file(path, "w") as file:
+        for name, size in (("y", 6), ("x", 8)):
+            file.createDimension(name, size)
+            file.createVariable(name, "f8", (name,))[:] = 1000 - 10 * np.arange(size) if name == "y" else range(size)
+        for name in ("red", "nir"):
+            file.createVariable(name, "f4", ("y", "x"))[:] = 7
+    with pytest.raises(EngineError, match="holds several rasters") as caught:
+        open_raster(str(path))
+    assert "Build Virtual Raster" in caught.value.remedy
+    for name in ("red", "nir"):
+        named = f'NETCDF:"{path}":{name}'
+        assert named in caught.value.message
+        with open_raster(named) as raster:
+            assert raster.band_count == 1
+
+
+def test_a_folder_an_empty_file_and_what_gdal_says_are_told(tmp_path):
+    (tmp_path / "empty.tif").write_bytes(b"")
+    good = Path(write_raster(tmp_path / "good.tif", stack(3)))
+    (tmp_path / "cut.tif").write_bytes(good.read_bytes()[:40])
+    cases = {"": "is a folder", "empty.tif": "is empty", "cut.tif": "(GDAL: "}
+    for name, words in cases.items():
+        with pytest.raises(EngineError) as caught:
+            open_raster(str(tmp_path / name))
+        assert words in caught.value.message
+    with pytest.raises(EngineError, match="No such file"):
+        open_raster(f'NETCDF:"{tmp_path}/nowhere.nc":red')
 
 
 def test_a_map_with_colours_is_no_image(tmp_path):

@@ -65,7 +65,11 @@ def memory_labels(
 
 
 def write_labels(
-    path: Path, values: Sequence[object] = ("water", "wood", "field"), table: str = "", crs: str = ""
+    path: Path,
+    values: Sequence[object] = ("water", "wood", "field"),
+    table: str = "",
+    crs: str = "",
+    field: str = "class",
 ) -> Path:
     """The squares of `memory_labels` in a GeoPackage, in ``crs`` where one is named; ``table`` is added to a file
     that is there already."""
@@ -80,7 +84,7 @@ def write_labels(
     options.layerName = table or path.stem
     if path.exists():
         options.actionOnExistingFile = QgsVectorFileWriter.CreateOrOverwriteLayer
-    layer = memory_labels(values)
+    layer = memory_labels(values, field=field)
     if crs:
         target = QgsCoordinateReferenceSystem(crs)
         options.ct = QgsCoordinateTransform(layer.crs(), target, QgsCoordinateTransformContext())

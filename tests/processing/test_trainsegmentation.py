@@ -220,7 +220,7 @@ def test_the_style_saved_for_a_label_file_counts(train, engine, chosen, labels):
 
 def test_a_raster_in_a_list_that_cannot_be_opened_is_refused(train, chosen, tmp_path):
     missing = str(tmp_path / "missing.tif")
-    assert f'"{missing}" is no raster' in train.refusal(MORE_INPUTS=[missing], **chosen)
+    assert f'no layer or file "{missing}"' in train.refusal(MORE_INPUTS=[missing], **chosen)
 
 
 def test_a_web_map_is_refused_with_the_way_out(train, chosen):

@@ -20,6 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
+from ..unopened import not_opened
 from .bands import band_name, match_bands, natural_bands, role_of
 from .gaps import Filled
 from .grid import Grid, Window
@@ -310,11 +311,8 @@ def _open(path: str) -> rasterio.DatasetReader:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path)
     except RasterioError as error:
-        missing = not os.path.exists(path) and ":" not in path[2:] and not path.startswith("/vsi")
-        message = "does not exist" if missing else "is no raster that can be read"
-        raise EngineError(
-            "bad_input", f'The file "{path}" {message}.', "Choose another raster.", detail=str(error)
-        ) from error
+        remedy = "Open it in QGIS, save it as GeoTIFF (layer menu, Export, Save As) and choose that file."
+        raise not_opened(path, "raster", remedy, error) from error
 
 
 def _grid(dataset: rasterio.DatasetReader) -> Grid:

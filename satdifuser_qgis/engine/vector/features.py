@@ -2,74 +2,107 @@
 
 from __future__ import annotations
 
-import difflib
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import geopandas
 import numpy as np
-import pyogrio
+import pandas
+import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import GEOSException
 
 from ...protocol.errors import EngineError
+from .layers import LATIN_1, Layer, find_layer, split_source, untold_note
 
 # Points, lines and polygons, and several of one kind: what can be burnt.
 _DRAWN = (0, 1, 2, 3, 4, 5, 6)
 
 
-def split_source(source: str) -> tuple[str, dict[str, Any]]:
-    """Path, and the options of pyogrio that the rest of a QGIS source asks for."""
-    path, *parts = source.split("|")
-    options: dict[str, Any] = {}
-    for part in parts:
-        key, _, value = part.partition("=")
-        if key == "layername":
-            options["layer"] = value
-        elif key == "layerid":
-            # a name where it is no number: then there is no such layer, which is told
-            options["layer"] = int(value) if value.isdecimal() else value
-        elif key == "subset":
-            options["where"] = value
-    return path, options
+@dataclass(frozen=True)
+class Features:
+    """All features of a layer: geometries, and the ``values`` of its class field as a series, of OGR's ``kind`` and
+    ``subtype``. ``notes`` are sentences for the log."""
+
+    name: str
+    kind: str
+    subtype: str
+    values: Any
+    geometries: geopandas.GeoSeries
+    notes: tuple[str, ...]
 
 
-def read_features(path: str, options: dict[str, Any], class_field: str, name: str) -> tuple[dict[str, Any], Any]:
-    layer = {"layer": options["layer"]} if "layer" in options else {}
+def read_features(source: str, class_field: str) -> Features:
+    """The features of a source as in `split_source`. Raises EngineError: bad_input, bad_request."""
+    parts = split_source(source)
+    layer = find_layer(parts, class_field)
+    column = list(layer.info["fields"]).index(class_field)
     try:
-        info = pyogrio.read_info(path, **layer)
-        fields = list(info["fields"])
-        if class_field not in fields:
-            close = difflib.get_close_matches(class_field, fields, 1)
-            guess = f'Did you mean "{close[0]}"?' if close else "Choose one of them."
-            listed = ", ".join(fields) or "none"
-            raise EngineError(
-                "bad_request", f'The layer "{name}" has no field "{class_field}"; its fields are: {listed}.', guess
-            )
-        if info["geometry_type"] is None:
-            raise EngineError("bad_input", f'The table "{name}" has no geometries.', "Choose a layer with geometries.")
-        return info, _frame(path, class_field, options)
+        meta, wkb, values, notes = _stored(layer, class_field, parts.subset)
+        geometries = geopandas.GeoSeries(_geometries(wkb), crs=meta["crs"])
     except (DataSourceError, DataLayerError) as error:
-        raise EngineError(
-            "bad_input", f'The labels "{path}" cannot be read.', "Choose another vector layer.", detail=str(error)
-        ) from error
+        raise _unread(layer, parts.subset, error) from error
     except (GEOSException, NotImplementedError) as error:
         raise EngineError(
             "bad_input",
-            f'The layer "{name}" holds geometries of a kind that cannot be read here.',
+            f'The layer "{layer.name}" holds geometries of a kind that cannot be read here.',
             "Convert it to simple polygons, lines or points first; Convert geometry type in the Toolbox does that.",
             detail=str(error),
         ) from error
+    return Features(
+        layer.name,
+        layer.info["ogr_types"][column],
+        layer.info["ogr_subtypes"][column],
+        values,
+        geometries,
+        (*layer.notes, *notes),
+    )
 
 
-def _frame(path: str, class_field: str, options: dict[str, Any]) -> Any:
-    """The features; broken geometries, such as rings that are not closed, are mended or, where that fails, missing."""
-    read = partial(pyogrio.read_dataframe, path, columns=[class_field], force_2d=True, **options)
+def _stored(
+    layer: Layer, class_field: str, subset: str | None
+) -> tuple[dict[str, Any], NDArray[np.object_], Any, list[str]]:
+    """What is known of the layer, geometries as WKB, the values of the field, and notes.
+
+    Not by pyogrio's `read_dataframe`: in a frame, geometries replace a field that is itself called "geometry".
+    """
+    read = partial(pyogrio.raw.read, layer.path, columns=[class_field], where=subset, force_2d=True)
     try:
-        return read()
+        meta, _, wkb, columns = read(datetime_as_string=True, **layer.keys)
+        notes = []
+    except UnicodeDecodeError:
+        meta, _, wkb, columns = read(datetime_as_string=True, **{**layer.keys, "encoding": LATIN_1})
+        notes = [untold_note(layer.path)]
+    except ValueError as error:
+        raise _unread(layer, subset, error) from error
+    return meta, wkb, pandas.Series(columns[0]), notes
+
+
+def _geometries(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Broken geometries, such as rings that are not closed, are mended or, where that fails, missing."""
+    try:
+        return shapely.from_wkb(wkb)
     except GEOSException:
-        return read(on_invalid="fix")
+        return shapely.from_wkb(wkb, on_invalid="fix")
+
+
+def _unread(layer: Layer, subset: str | None, error: Exception) -> EngineError:
+    if subset is not None:
+        return EngineError(
+            "bad_request",
+            f'The layer "{layer.name}" cannot be read with the filter "{subset}".',
+            f"Correct the filter; the layer's fields are: {', '.join(layer.info['fields'])}.",
+            detail=str(error),
+        )
+    return EngineError(
+        "bad_input",
+        f'The labels "{layer.path}" cannot be read to their end.',
+        "The file is damaged: get it again, then repeat.",
+        detail=str(error),
+    )
 
 
 def clean(values: Any) -> tuple[NDArray[np.object_], NDArray[np.intp], list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import geopandas
@@ -21,7 +20,7 @@ from ...protocol.errors import EngineError
 from ...protocol.geopackage import UNDEFINED_CRS
 from ..raster.grid import Grid, Window, same_crs
 from .class_table import UNLABELLED, ClassTable, Indices, number_table, text_key, text_table
-from .features import clean, read_features, split_source
+from .features import clean, read_features
 
 _POLYGON, _LINE, _POINT = 0, 1, 2
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
@@ -83,7 +82,7 @@ class VectorLabels:
 def read_vector_labels(
     source: str, class_field: str, styles: Sequence[StyledClass] = (), copies: Sequence[str] = ()
 ) -> VectorLabels:
-    """Labels from a vector file, ``path`` or ``path|layername=name`` (``layerid=``, ``subset=`` as in QGIS).
+    """Labels from a vector file, ``path`` or ``path|layername=name`` and more, as in `layers.split_source`.
 
     ``copies`` are sources of the same features in other CRSs, which rasters in those are labelled from.
 
@@ -113,22 +112,19 @@ def read_vector_labels(
 
 def _read(source: str, class_field: str, styles: Sequence[StyledClass]) -> VectorLabels:
     """The labels of one source; none of them may have both a class and a geometry."""
-    path, options = split_source(source)
-    name = str(options.get("layer", "")) or Path(path).stem
-    info, frame = read_features(path, options, class_field, name)
-    if len(frame) == 0:
-        raise EngineError("too_few_labels", f'The layer "{name}" has no features.', "Draw some labels first.")
-    title = f'"{name}" (field {class_field})'
-    column = list(info["fields"]).index(class_field)
-    kind, subtype = info["ogr_types"][column], info["ogr_subtypes"][column]
-    table, indices, notes = _class_indices(title, kind, subtype, frame[class_field], styles)
-    geometries, rows, more = clean(frame.geometry.values)
+    features = read_features(source, class_field)
+    if len(features.values) == 0:
+        raise EngineError("too_few_labels", f'The layer "{features.name}" has no features.', "Draw some labels first.")
+    title = f'"{features.name}" (field {class_field})'
+    table, indices, notes = _class_indices(title, features.kind, features.subtype, features.values, styles)
+    geometries, rows, more = clean(features.geometries.values)
     keep = indices[rows] != UNLABELLED
     order = _burning_order(geometries[keep])
     columns = {"index": indices[rows][keep][order], "feature": rows[keep][order]}
-    crs = None if frame.crs is None or frame.crs.name in UNDEFINED_CRS else frame.crs
+    crs = features.geometries.crs
+    crs = None if crs is None or crs.name in UNDEFINED_CRS else crs
     ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=crs)
-    return VectorLabels(name, table, _wkt(ordered), ordered, notes=(*notes, *more))
+    return VectorLabels(features.name, table, _wkt(ordered), ordered, notes=(*features.notes, *notes, *more))
 
 
 def burn(labels: VectorLabels, grid: Grid, window: Window) -> Indices:
@@ -193,7 +189,8 @@ def check_crs(labels: VectorLabels, image: str, grid: Grid) -> str:
         raise EngineError(
             "bad_input",
             f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.',
-            "Give the labels their CRS; Define projection in the Toolbox of QGIS does that.",
+            "Give the labels their CRS (a shapefile has it in the .prj file beside it); "
+            "Define projection in the Toolbox of QGIS does that.",
         )
     return f'The image "{image}" has no CRS; labels of "{labels.name}" ({known}) are taken to lie in its coordinates.'
 

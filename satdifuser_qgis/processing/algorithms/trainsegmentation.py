@@ -28,11 +28,13 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ...styling.read import styles_of_field, styles_of_raster
 from .. import choices, values
 from ..base import EngineAlgorithm
+from ..containers import one_layer
 from ..images import Image, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
 from ..parameters import RasterParameter, RastersParameter, or_else
 from ..sources import layer_reference
+from ..unopened import check_drawn
 
 translate = QCoreApplication.translate
 
@@ -362,17 +364,19 @@ class TrainSegmentation(EngineAlgorithm):
     ) -> Tuple[Optional[QgsVectorLayer], Tuple[str, ...], str]:
         """The vector labels as layer, sources and class field; (None, (), "") where there are none."""
         value = parameters.get(self.LABELS)
-        reference = layer_reference(value)
-        if reference in (None, ""):
+        if layer_reference(value) in (None, ""):
             return None, (), ""
+        field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
+        value = one_layer(value, self.LABELS, field, context, self.sources.warnings)
+        parameters, reference = {**parameters, self.LABELS: value}, layer_reference(value)
         layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
         project = context.project()
         of_project = layer is not None and project is not None and project.mapLayer(layer.id()) is not None
         if layer is not None and isinstance(reference, str) and not of_project:
             # Of a path QGIS opens a layer without the style that was saved for it.
             layer.loadDefaultStyle()
-        field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
         if layer is not None:
+            check_drawn(layer, self.LABELS)
             # The key that QGIS shows for a GeoPackage is no field of the file.
             keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
