@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, List, Optional, Tuple
 
 from qgis.core import (
@@ -30,8 +31,8 @@ def styles_of_field(layer: Optional[QgsVectorLayer], field: str) -> Tuple[Styled
         for value in map(value_text, values):
             # The category without a value stands for "all other values".
             if value and color:
-                name = category.label() if len(values) == 1 and category.label() else value
-                found.append(StyledClass(value, name, color))
+                named = len(values) == 1 and category.label() and not _repeats(category.label(), values[0])
+                found.append(StyledClass(value, category.label() if named else value, color))
     return tuple(found)
 
 
@@ -47,7 +48,7 @@ def styles_of_raster(layer: Optional[QgsRasterLayer]) -> Tuple[StyledClass, ...]
         return ()
     return tuple(
         StyledClass(
-            value_text(entry.value), "" if entry.label == value_text(entry.value) else entry.label, _color(entry.color)
+            value_text(entry.value), "" if _repeats(entry.label, entry.value) else entry.label, _color(entry.color)
         )
         for entry in renderer.classes()
     )
@@ -66,6 +67,15 @@ def _is_of_file(renderer: QgsPalettedRasterRenderer, layer: QgsRasterLayer) -> b
     return [(c.value, _color(c.color), c.label) for c in renderer.classes()] == [
         (c.value, _color(c.color), c.label) for c in table
     ]
+
+
+def _repeats(label: str, value: Any) -> bool:
+    """Whether a label is only the value again: of numbers as QGIS writes it anywhere, "1,000", "1.000", "-3,40e+38"."""
+    if not isinstance(value, (int, float)):
+        return label == value_text(value)
+    signs = r"[^\w-]"
+    shown = re.sub(signs, "", label.replace("\N{MINUS SIGN}", "-"))
+    return shown in (value_text(value), re.sub(signs, "", f"{value:g}"))
 
 
 def _color(color: QColor) -> str:

@@ -58,6 +58,7 @@ def test_texts_get_codes_from_one_in_order_and_keep_their_names(tmp_path):
     ("texts", "expected"),
     [
         (["100", "10", "30", "10 "], [(10, "10"), (30, "30"), (100, "100")]),
+        (["01", "02", "10"], [(1, "01"), (2, "02"), (10, "10")]),
         (["01", "1"], [(1, "01"), (2, "1")]),
         (["1", "-2"], [(1, "-2"), (2, "1")]),
     ],
@@ -69,6 +70,19 @@ def test_texts_that_are_all_codes_are_read_as_these_unless_two_are_one(tmp_path,
 @pytest.mark.parametrize(("values", "names"), [([-3, 0, 255], ["-3", "0", "255"]), ([1, 70000], ["1", "70000"])])
 def test_negative_and_large_codes_are_counted_anew(tmp_path, values, names):
     assert coded(labels_of(tmp_path, values)) == list(enumerate(names, start=1))
+
+
+def test_codes_that_are_counted_anew_are_told(tmp_path):
+    labels = labels_of(tmp_path, [1, -9999, 2, 1])
+    assert labels.notes == (
+        'The value -9999 of "labels" (field class) is no code of a map (0 to 65535), so that its classes get codes '
+        "from 1; the values stay as their names.",
+    )
+
+
+def test_a_style_names_text_codes_by_their_text(tmp_path):
+    styles = (StyledClass("02", "Forest", "#00ff00"), StyledClass("01", "01", "#0000ff"))
+    assert coded(labels_of(tmp_path, ["01", "02"], styles=styles)) == [(2, "Forest"), (1, "01")]
 
 
 def test_real_numbers_that_are_whole_are_codes(tmp_path):
@@ -106,6 +120,35 @@ def test_blanks_make_no_class_and_that_is_said(tmp_path):
         '"dry  field" and "dry field" are taken as one class, "dry field".',
         '"water" and "water " are taken as one class, "water".',
     )
+
+
+@pytest.mark.parametrize(
+    ("twin", "name", "shown"),
+    [
+        ("other\u200b", "other", "other<U+200B>"),
+        ("\ufeffother", "other", "<U+FEFF>other"),
+        ("bare\u00a0soil", "bare soil", "bare<U+00A0>soil"),
+        ("bare\u2003soil", "bare soil", "bare<U+2003>soil"),
+        ("grass\u00adland", "grassland", "grass<U+00AD>land"),
+        ("for\u200dest\u200c", "forest", "for<U+200D>est<U+200C>"),
+        ("\u200e水域", "水域", "<U+200E>水域"),
+        ("wa\u2060ter", "water", "wa<U+2060>ter"),
+        ("Gewa\u0308sser", "Gewässer", "Gewa<U+0308>sser"),
+        ("Gewa\u200b\u0308sser", "Gewässer", "Gewa<U+200B><U+0308>sser"),
+    ],
+)
+def test_names_that_look_alike_are_one_class(tmp_path, twin, name, shown):
+    labels = labels_of(tmp_path, [twin, name, "road"])
+    assert sorted(known for _, known in coded(labels)) == sorted([name, "road"])
+    (note,) = labels.notes
+    assert f'"{shown}"' in note
+    assert note.endswith(f' are taken as one class, "{name}".')
+
+
+def test_joiners_that_shape_letters_stay(tmp_path):
+    labels = labels_of(tmp_path, ["می\u200cخواهم", "میخواهم"])
+    assert {name for _, name in coded(labels)} == {"می\u200cخواهم", "میخواهم"}
+    assert labels.notes == ()
 
 
 def test_names_that_differ_in_case_are_kept_apart_with_a_warning(tmp_path):
@@ -313,6 +356,12 @@ def test_codes_of_one_source_stay_apart_whatever_their_names():
     merged, lookups = merge_classes([table(forests[1]), table(*forests), table((13, "Forest", "#000000")), drawn])
     assert [entry.code for entry in merged] == [1, 11, 12, 13]
     assert [lookup.tolist() for lookup in lookups] == [[2, -1], [1, 2, -1], [3, -1], [0, -1]]
+
+
+def test_a_name_that_repeats_its_code_gives_way_and_keeps_its_zeros():
+    texts, plain = table((1, "01", "#000001"), (2, "02", "#000002")), table((1, "1", "#000003"), (2, "wood", "#000004"))
+    for sources in ([texts, plain], [plain, texts]):
+        assert [(entry.code, entry.name) for entry in merge_classes(sources)[0]] == [(1, "01"), (2, "wood")]
 
 
 def test_one_code_with_two_names_is_refused():

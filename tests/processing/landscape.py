@@ -32,15 +32,15 @@ def write_raster(path: Path, bands: int = 4, epsg: int = 32652, classes: bool = 
         reference = osr.SpatialReference()
         reference.ImportFromEPSG(epsg)
         raster.SetProjection(reference.ExportToWkt())
-    generator = np.random.default_rng(0)
-    for band in range(1, bands + 1):
-        values = generator.integers(1, 4 if classes else 255, (HEIGHT, WIDTH), dtype=np.uint8)
-        raster.GetRasterBand(band).WriteArray(values)
     if classes:
         table = gdal.ColorTable()
         for item in CLASSES:
             table.SetColorEntry(item["code"], (*bytes.fromhex(item["color"][1:]), 255))
         raster.GetRasterBand(1).SetColorTable(table)
+    generator = np.random.default_rng(0)
+    for band in range(1, bands + 1):
+        values = generator.integers(1, 4 if classes else 255, (HEIGHT, WIDTH), dtype=np.uint8)
+        raster.GetRasterBand(band).WriteArray(values)
     raster.FlushCache()
     return path
 

@@ -5,7 +5,6 @@ The engine is pretended; everything from the button to the layer tree is QGIS's 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -13,6 +12,7 @@ import pytest
 from qgis.core import (
     QgsApplication,
     QgsLayerTreeGroup,
+    QgsProcessingContext,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -62,23 +62,29 @@ def press_run(dialog: Any, qtbot: Any) -> Any:
 
 
 @pytest.fixture
-def press_run_in_batch(provider: Any, qgis_iface: Any, qtbot: Any, tmp_path: Path, monkeypatch: Any) -> Any:
-    """Fills a batch dialog from a saved batch, presses Run and returns the log."""
+def press_run_in_batch(provider: Any, qgis_iface: Any, qtbot: Any) -> Any:
+    """Fills the rows of a batch dialog, presses Run, waits for the end and returns the log."""
     from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
-    from qgis.PyQt.QtWidgets import QFileDialog
 
-    saved = tmp_path / "batch.json"
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: (str(saved), ""))
-
-    def pressed(name: str, rows: List[Dict[str, Dict[str, str]]]) -> str:
-        saved.write_text(json.dumps(rows))
+    def pressed(name: str, rows: List[Dict[str, str]]) -> str:
         made = BatchAlgorithmDialog(provider.algorithm(name).create(), parent=None)
         qtbot.addWidget(made)
         made.show()
-        made.mainWidget().load()
-        made.mainWidget().checkLoadLayersOnCompletion.setChecked(True)
+        panel = made.mainWidget()
+        panel.checkLoadLayersOnCompletion.setChecked(True)
+        panel.addRow(len(rows) - panel.batchRowCount())
+        for number, values in enumerate(rows):
+            for parameter, value in values.items():
+                column = panel.parameter_to_column[parameter]
+                if made.algorithm().parameterDefinition(parameter).isDestination():
+                    # The first row of the table is the one that fills the others.
+                    panel.tblParameters.cellWidget(number + 1, column).setValue(value)
+                else:
+                    panel.wrappers[number][column].setParameterValue(value, QgsProcessingContext())
+        log = made.findChild(QTextEdit, "txtLog")
         made.runButton().click()
-        return str(made.findChild(QTextEdit, "txtLog").toPlainText())
+        qtbot.waitUntil(lambda: "Batch execution completed" in log.toPlainText(), timeout=LIMIT_MS)
+        return str(log.toPlainText())
 
     return pressed
 
@@ -215,8 +221,7 @@ def test_in_batch_each_row_is_loaded_and_none_says_that_something_is_wrong(
 ):
     """3.22 hands an output that is left empty over as a destination without a name."""
     targets = [str(tmp_path / f"map{number}.tif") for number in range(2)]
-    inputs = {"INPUT": repr(image), "MODEL": repr(model)}
-    log = press_run_in_batch("segment", [{"PARAMETERS": inputs, "OUTPUTS": {"OUTPUT": each}} for each in targets])
+    log = press_run_in_batch("segment", [{"INPUT": image, "MODEL": model, "OUTPUT": each} for each in targets])
     assert [(request.output, request.polygons) for request in engine.requests] == [(each, "") for each in targets]
     assert "not correctly generated" not in log
     assert tree() == [("image – land cover", True)] * 2

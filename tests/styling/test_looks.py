@@ -36,6 +36,16 @@ def test_a_categorised_style_gives_names_colours_and_order():
     assert styles_of_field(layer, "class") == (StyledClass("3", "field", "#aabbcc"), StyledClass("1", "1", "#000001"))
 
 
+def test_a_label_that_only_repeats_a_number_of_the_field_is_no_name():
+    layer = landscape.memory_labels([41001, 1], QVariant.Int)
+    categories = [category(41001, "#AABBCC", "41.001"), category(1, "#000001", "01")]
+    layer.setRenderer(QgsCategorizedSymbolRenderer("class", categories))
+    assert [style.name for style in styles_of_field(layer, "class")] == ["41001", "01"]
+    texts = landscape.memory_labels(["1000"])
+    texts.setRenderer(QgsCategorizedSymbolRenderer("class", [category("1000", "#AABBCC", "1.000")]))
+    assert [style.name for style in styles_of_field(texts, "class")] == ["1.000"]
+
+
 def test_a_quoted_field_and_several_values_a_category_are_understood():
     layer = landscape.memory_labels(["a", "b"])
     layer.setRenderer(QgsCategorizedSymbolRenderer('"class"', [category(["a", "b"], "#111111", "both")]))
@@ -58,6 +68,21 @@ def test_a_paletted_raster_gives_its_classes(tmp_path):
     assert styles_of_raster(layer) == ()
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
     assert styles_of_raster(layer) == (StyledClass("2", "wood", "#00ff00"), StyledClass("1", "", "#000001"))
+
+
+@pytest.mark.parametrize(
+    ("value", "label", "name"),
+    [
+        (1000, "1,000", ""), (1000, "1.000", ""), (1000, "1\u202f000", ""), (1000, "1’000", ""), (-9999, "-9,999", ""),
+        (-9999, "\u22129\xa0999", ""), (-3.4028234663852886e38, "-3,40282e+38", ""), (1e20, "1e+20", ""),
+        (1, "01", "01"), (3, "10", "10"), (1, "1 km", "1 km"), (0, "Unclassified", "Unclassified"),
+    ],
+)  # fmt: skip
+def test_a_label_that_only_repeats_the_value_is_no_name(tmp_path, value, label, name):
+    layer = QgsRasterLayer(str(landscape.write_raster(tmp_path / "codes.tif", bands=1)), "codes")
+    entries = [QgsPalettedRasterRenderer.Class(value, QColor("#00FF00"), label)]
+    layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
+    assert [style.name for style in styles_of_raster(layer)] == [name]
 
 
 def test_the_colour_table_of_the_file_is_no_style_of_the_users(tmp_path):

@@ -15,8 +15,8 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from ..reporter import Reporter
-from ..vector.class_table import UNLABELLED, case_notes, merge_classes
-from ..vector.label_raster import LabelRaster, open_label_raster, pair, read_labels
+from ..vector.class_table import UNLABELLED, case_notes, joined_notes, merge_classes
+from ..vector.label_raster import LabelRaster, class_notes, open_label_raster, pair, read_labels
 from ..vector.labels import VectorLabels, around, burn, check_crs, contested, read_vector_labels, touching
 
 _BLOCK = 2048
@@ -48,12 +48,16 @@ def read_label_sources(
     if request.labels:
         vector = read_vector_labels(request.labels, request.class_field, request.styles, request.label_copies)
     styles = request.raster_styles or [()] * len(request.label_rasters)
-    label_rasters = [open_label_raster(*item) for item in zip(request.label_rasters, styles, strict=True)]
+    drawn = vector.class_table if vector else None
+    label_rasters = [
+        open_label_raster(path, style, drawn) for path, style in zip(request.label_rasters, styles, strict=True)
+    ]
     for label in label_rasters:
         stack.callback(label.raster.close)
     tables = ([vector.class_table] if vector else []) + [label.class_table for label in label_rasters]
     classes, lookups = merge_classes(tables)
-    notes = [*(vector.notes if vector else ()), *case_notes(classes)]
+    notes = [*(vector.notes if vector else ()), *class_notes(label_rasters)]
+    notes += [*joined_notes(tables), *case_notes(classes)]
     served: list[list[tuple[LabelRaster | VectorLabels, NDArray[np.int16]]]] = [[] for _ in rasters]
     if label_rasters:
         raster_lookups = lookups[1:] if vector else lookups

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...protocol.classes import PALETTE, LandCoverClass, StyledClass, customary_color, default_color
 from ...protocol.errors import EngineError
+from .class_names import spelling_notes, text_key
 
 LARGEST_CODE = 65535
 # More different values than this are measurements or names of places, not classes.
@@ -46,9 +47,24 @@ def check_count(source: str, values: int) -> None:
         )
 
 
-def text_key(text: str) -> str:
-    """The text without what nobody sees: "water " and "water" are one class, "Water" is another."""
-    return " ".join(text.split())
+def joined_notes(tables: Sequence[ClassTable]) -> list[str]:
+    """A sentence for each class whose name looks alike in several sources but is written in different ways."""
+    spellings: dict[str, set[str]] = {}
+    for table in tables:
+        for entry in table.classes:
+            spellings.setdefault(text_key(entry.name), set()).add(entry.name)
+    return spelling_notes({key: spellings[key] for key in spellings.keys() - _ambiguous(tables)})
+
+
+def counted_notes(table: ClassTable, numbers: Sequence[int]) -> list[str]:
+    """A sentence where codes are counted because one of a source's ``numbers`` is none; [] for all other tables."""
+    outside = [number for number in numbers if not 0 <= number <= LARGEST_CODE]
+    if not table.made_codes or not outside:
+        return []
+    return [
+        f"The value {outside[0]} of {table.source} is no code of a map (0 to {LARGEST_CODE}), so that its classes get "
+        "codes from 1; the values stay as their names."
+    ]
 
 
 def case_notes(classes: Sequence[LandCoverClass]) -> list[str]:
@@ -77,9 +93,9 @@ def number_table(
     what the source itself says; a style goes before them and gives the order.
     """
     check_count(source, len(set(numbers)))
-    styled = {number: style for style in reversed(styles) if (number := _whole(style.value)) is not None}
+    styled = {number: style for style in reversed(styles) if (number := whole(style.value)) is not None}
     present = set(numbers)
-    ordered = [number for style in styles if (number := _whole(style.value)) in present and number is not None]
+    ordered = [number for style in styles if (number := whole(style.value)) in present and number is not None]
     ordered = list(dict.fromkeys([*ordered, *sorted(present)]))
     made = any(not 0 <= number <= LARGEST_CODE for number in present)
     said = [(names or {}).get(number) or str(number) for number in ordered]
@@ -94,13 +110,15 @@ def text_table(
 ) -> tuple[ClassTable, dict[str, int]]:
     """Table of text labels, and the class index of each; ``texts`` are different ones, as by `text_key`.
 
-    Codes are counted from 1 in legend order: the style's, then alphabetical. Texts that are all codes, such as "10" and
-    "20", are read as these.
+    Codes are counted from 1 in legend order: the style's, then alphabetical. Texts that are all codes, such as "01" and
+    "20", are read as these and stay as names.
     """
     check_count(source, len(texts))
     numbers = {text: int(text) for text in texts if _CODE.fullmatch(text)}
     if len(set(numbers.values())) == len(texts):
-        table, indices = number_table(source, list(numbers.values()), styles)
+        table, indices = number_table(
+            source, list(numbers.values()), styles, {number: text for text, number in numbers.items()}
+        )
         return table, {text: indices[number] for text, number in numbers.items()}
     styled = {text_key(style.value): style for style in reversed(styles)}
     ordered = [text_key(style.value) for style in styles if text_key(style.value) in texts]
@@ -118,8 +136,7 @@ def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, .
     lookup has one more item than the source has classes, -1, so that ``lookup[index]`` keeps -1 (unlabelled) as it
     is. Raises EngineError("bad_input") where one code has two names.
     """
-    names = [Counter(text_key(entry.name) for entry in table.classes) for table in tables]
-    shared = {name for counts in names for name, count in counts.items() if count > 1}
+    shared = _ambiguous(tables)
     merged: list[LandCoverClass] = []
     places: dict[int, list[int]] = {}
     # Sources whose codes mean something come first: made-up codes give way to them.
@@ -136,14 +153,20 @@ def merge_classes(tables: Sequence[ClassTable]) -> tuple[tuple[LandCoverClass, .
     return tuple(merged[index] for index in final), lookups
 
 
+def _ambiguous(tables: Sequence[ClassTable]) -> set[str]:
+    """The names that one source gives to several classes."""
+    names = [Counter(text_key(entry.name) for entry in table.classes) for table in tables]
+    return {name for counts in names for name, count in counts.items() if count > 1}
+
+
 def _place(merged: list[LandCoverClass], entry: LandCoverClass, table: ClassTable, shared: Collection[str]) -> int:
     """The index of an ``entry`` of ``table`` in ``merged``, where it is added if it is new.
 
     ``shared`` are the names that do not tell a class.
     """
-    name = text_key(entry.name)
+    entry = replace(entry, name=text_key(entry.name))
     for index, known in enumerate(merged):
-        if _named(entry) and name not in shared and text_key(known.name) == name:
+        if _named(entry) and entry.name not in shared and known.name == entry.name:
             return index
     for index, known in enumerate(merged):
         if not table.made_codes and known.code == entry.code:
@@ -154,7 +177,8 @@ def _place(merged: list[LandCoverClass], entry: LandCoverClass, table: ClassTabl
                     f"{table.source}.",
                     "Give the classes the same codes in all sources, or train on one of them.",
                 )
-            merged[index] = known if _named(known) else replace(known, name=entry.name)
+            if not _named(known) and (_named(entry) or len(entry.name) > len(known.name)):
+                merged[index] = replace(known, name=entry.name)
             return index
     codes, colors = {known.code for known in merged}, {known.color for known in merged}
     code = entry.code if entry.code not in codes else next(n for n in range(1, LARGEST_CODE + 1) if n not in codes)
@@ -167,7 +191,10 @@ def _classes(
     codes: Sequence[int], names: Sequence[str], styles: Sequence[StyledClass | None], colors: Sequence[str]
 ) -> tuple[LandCoverClass, ...]:
     """Classes with the style's name and colour, else the source's own, else a customary or free colour."""
-    said = [(style.name.strip() if style else "") or name for name, style in zip(names, styles, strict=True)]
+    said = [
+        style.name.strip() if style and text_key(style.name) else name
+        for name, style in zip(names, styles, strict=True)
+    ]
     wanted = [style.color.lower() if style else color for style, color in zip(styles, colors, strict=True)]
     for index, name in enumerate(said):
         color = customary_color(name)
@@ -189,12 +216,12 @@ def _free_color(taken: set[str], index: int) -> str:
 
 
 def _named(entry: LandCoverClass) -> bool:
-    """Whether the name says more than the code."""
-    return entry.name != str(entry.code)
+    """Whether the name says more than the code, which "01" does not say of 1."""
+    return not entry.name.isdecimal() or int(entry.name) != entry.code
 
 
-def _whole(text: str) -> int | None:
-    """The number in a style's value ("10", "10.0"), None for texts."""
+def whole(text: str) -> int | None:
+    """The number in a text ("10", "10.0"), None for all other texts."""
     try:
         number = float(text)
     except ValueError:

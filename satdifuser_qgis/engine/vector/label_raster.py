@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree  # nosec B405
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.warp import Resampling, reproject
@@ -19,11 +18,21 @@ from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
-from ..raster.write import CLASS_TAG
-from .class_table import MOST_CLASSES, UNLABELLED, ClassTable, Indices, check_count, number_table
+from .class_names import text_key
+from .class_table import MOST_CLASSES, UNLABELLED, ClassTable, Indices, check_count, counted_notes, number_table
+from .legend import BLACK, Legend, read_legend
+from .no_class import count_classes, without_class
 
 _BLOCK = 1024
 _EDGE_POINTS = 21
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A value of a label raster that is taken as unlabelled: a phrase that names it and says why, and its pixels."""
+
+    what: str
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class LabelRaster:
     raster: Raster
     class_table: ClassTable
     values: tuple[int, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,11 +69,13 @@ class Pair:
     how: str
 
 
-def open_label_raster(path: str, styles: Sequence[StyledClass] = ()) -> LabelRaster:
+def open_label_raster(path: str, styles: Sequence[StyledClass] = (), drawn: ClassTable | None = None) -> LabelRaster:
     """A class raster with the classes that occur in it; close its ``raster`` when done.
 
-    Nodata and masked pixels are unlabelled, and so is 0 unless categories or colour table name it. Names come
-    from categories, attribute table or our own tags, colours from the colour table; a style goes before both.
+    Nodata and masked pixels are unlabelled, and so is 0 unless legend or colour table name it. What the legend calls
+    "Unclassified" or the like, transparent values and undeclared fill are unlabelled too, unless a style gives them
+    another name or the ``drawn`` labels have that class. Names come from categories, attribute table or our own tags,
+    colours from the colour table; a style goes before both.
     Raises EngineError("bad_input") for images, fractions, or more than 255 values; "too_few_labels" where
     nothing is labelled.
     """
@@ -71,21 +83,42 @@ def open_label_raster(path: str, styles: Sequence[StyledClass] = ()) -> LabelRas
     try:
         title = f'the label raster "{raster.name}"'
         _check_classes_only(raster, title)
-        names, colors = _names(raster), _colors(raster)
-        numbers = [value for value in _present(raster, title) if value != 0 or _names_zero(names, colors)]
+        pixels, legend = _present(raster, title), read_legend(raster, styles)
+        unlabelled = without_class(sorted(pixels), legend, _drawn(legend, drawn), raster.dtype)
+        numbers = sorted(pixels.keys() - unlabelled.keys())
+        left_out = tuple(LeftOut(what, pixels[value]) for value, what in unlabelled.items() if what)
         if not numbers:
+            listed = "".join(f", or {item.what}" for item in left_out)
             raise EngineError(
-                "too_few_labels", f"{_opening(title)} holds no label: all is 0 or nodata.", "Choose another raster."
+                "too_few_labels",
+                f"{_opening(title)} holds no label: all is 0 or nodata{listed}.",
+                "Choose another raster, or name its classes in the style of the layer.",
             )
-        shown = {number: colors[number] for number in numbers if number in colors}
+        shown = {number: legend.colors[number] for number in numbers if number in legend.colors}
         # Black alone is what an unset entry looks like; two classes cannot both mean it.
-        if sum(color == "#000000" for color in shown.values()) > 1:
-            shown = {number: color for number, color in shown.items() if color != "#000000"}
-        table, places = number_table(title, numbers, styles, names, shown)
-        return LabelRaster(raster, table, tuple(sorted(places, key=lambda number: places[number])))
+        if sum(color == BLACK for color in shown.values()) > 1:
+            shown = {number: color for number, color in shown.items() if color != BLACK}
+        table, places = number_table(title, numbers, styles, legend.names, shown)
+        return LabelRaster(raster, table, tuple(sorted(places, key=lambda number: places[number])), left_out)
     except EngineError:
         raster.close()
         raise
+
+
+def class_notes(labels: Sequence[LabelRaster]) -> list[str]:
+    """Sentences on values that are no class, each with its pixels in all label rasters, and on codes that changed."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for label in labels:
+        for item in label.left_out:
+            found.setdefault(item.what, []).append((label.name, item.pixels))
+    notes = []
+    for what, rasters in found.items():
+        more = f" and {len(rasters) - 1} more" if len(rasters) > 1 else ""
+        notes.append(
+            f"Taken as unlabelled: {what}; {sum(pixels for _, pixels in rasters):,} pixels of the label raster "
+            f'"{rasters[0][0]}"{more}. Where it is a class, give it a name in the style of the layer.'
+        )
+    return notes + [note for label in labels for note in counted_notes(label.class_table, label.values)]
 
 
 def read_labels(label: LabelRaster, grid: Grid, window: Window) -> Indices:
@@ -172,12 +205,11 @@ def _indices(label: LabelRaster, window: Window) -> Indices:
     if inside.empty:
         return found
     stored, valid = label.raster.read_codes(inside)
-    order = np.argsort(label.values)
-    ordered = np.array(label.values, np.int64)[order]
-    with np.errstate(invalid="ignore"):
-        whole = np.where(valid, stored, 0).astype(np.int64)
-    place = np.searchsorted(ordered, whole).clip(0, len(ordered) - 1)
-    known = valid & (ordered[place] == whole)
+    # Compared as they are stored: in another type, large values could become those of classes.
+    values = np.array(label.values, stored.dtype)
+    order = np.argsort(values)
+    place = np.searchsorted(values[order], stored).clip(0, len(order) - 1)
+    known = valid & (values[order][place] == stored)
     top, left = inside.row - window.row, inside.col - window.col
     part = np.where(known, order[place], UNLABELLED).astype(np.int16)
     found[top : top + inside.height, left : left + inside.width] = part
@@ -243,13 +275,12 @@ def _opening(title: str) -> str:
     return title[0].upper() + title[1:]
 
 
-def _present(raster: Raster, title: str) -> list[int]:
-    """All valid values, ascending; whole numbers, at most 255 of them."""
-    seen: set[int] = set()
+def _present(raster: Raster, title: str) -> dict[int, int]:
+    """The pixels of each valid value; whole numbers, at most 255 of them beside 0 and fill."""
+    pixels: Counter[int] = Counter()
     for window in raster.grid.whole.blocks(_BLOCK):
         stored, valid = raster.read_codes(window)
-        values = np.unique(stored[valid])
-        values = values[np.isfinite(values)]
+        values, counts = np.unique(stored[valid & np.isfinite(stored)], return_counts=True)
         if np.issubdtype(values.dtype, np.floating) and (values != np.floor(values)).any():
             fraction = float(values[values != np.floor(values)][0])
             raise EngineError(
@@ -257,58 +288,20 @@ def _present(raster: Raster, title: str) -> list[int]:
                 f"{_opening(title)} holds fractions such as {fraction:g}, which are no classes.",
                 "Choose a raster of whole numbers, one for each class.",
             )
-        seen.update(int(value) for value in values[: MOST_CLASSES + 2])
-        check_count(_opening(title), len(seen) - (0 in seen))
-    return sorted(seen)
+        few = slice(2 * MOST_CLASSES)
+        for value, count in zip(values[few].tolist(), counts[few].tolist(), strict=True):
+            pixels[int(value)] += count
+        check_count(_opening(title), count_classes(pixels, raster.dtype))
+    return dict(pixels)
 
 
-def _names_zero(names: dict[int, str], colors: dict[int, str]) -> bool:
-    """Whether 0 is a class: a category names it, or the colour table gives it a colour other than black."""
-    return bool(names.get(0)) or colors.get(0, "#000000") != "#000000"
-
-
-def _names(raster: Raster) -> dict[int, str]:
-    """Class names that the file itself knows: categories, then attribute table, then our own tags."""
-    tags = raster.dataset.tags()
-    names = {
-        int(key[len(CLASS_TAG) :]): text
-        for key, text in tags.items()
-        if key.startswith(CLASS_TAG) and key[len(CLASS_TAG) :].isdigit()
-    }
-    band = _description(raster)
-    if band is None:
-        return names
-    names |= _table_names(band)
-    categories = [entry.text or "" for entry in band.iterfind("CategoryNames/Category")]
-    return names | {code: text.strip() for code, text in enumerate(categories) if text.strip()}
-
-
-def _description(raster: Raster) -> ElementTree.Element | None:
-    """What GDAL knows of band 1, as XML: rasterio itself reads neither categories nor attribute tables."""
-    with rasterio.MemoryFile(ext=".vrt") as file:
-        rasterio.shutil.copy(raster.dataset, file.name, driver="VRT")
-        # What is parsed is GDAL's own text of a moment ago, without entities or document types.
-        return ElementTree.fromstring(file.read()).find("VRTRasterBand")  # noqa: S314 # nosec B314
-
-
-def _table_names(band: ElementTree.Element) -> dict[int, str]:
-    """Value and name columns of a raster attribute table."""
-    columns = {entry.findtext("Usage"): place for place, entry in enumerate(band.iterfind(".//FieldDefn"))}
-    # GDAL's usages: 2 is a name, 5 a value (MinMax), 3 the lower end of a range.
-    value, name = columns.get("5", columns.get("3")), columns.get("2")
-    if value is None or name is None:
-        return {}
-    rows = [[entry.text or "" for entry in row.iterfind("F")] for row in band.iterfind(".//Row")]
-    return {int(float(row[value])): row[name].strip() for row in rows if row[name].strip()}
-
-
-def _colors(raster: Raster) -> dict[int, str]:
-    """Colour of each value as #rrggbb; empty without a colour table."""
-    try:
-        table: dict[int, tuple[int, ...]] = raster.dataset.colormap(1)
-    except ValueError:
-        return {}
-    return {value: "#{:02x}{:02x}{:02x}".format(*color[:3]) for value, color in table.items()}
+def _drawn(legend: Legend, drawn: ClassTable | None) -> set[int]:
+    """The values whose name or code is a class of the drawn labels; of 0, which fills most rasters, the name alone."""
+    if drawn is None:
+        return set()
+    names = {text_key(entry.name).casefold() for entry in drawn.classes}
+    codes = set() if drawn.made_codes else {entry.code for entry in drawn.classes}
+    return codes - {0} | {value for value, name in legend.names.items() if text_key(name).casefold() in names}
 
 
 def _same_file(first: str, second: str) -> bool:

@@ -19,7 +19,8 @@ from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
 from ...protocol.geopackage import UNDEFINED_CRS
 from ..raster.grid import Grid, Window, same_crs
-from .class_table import UNLABELLED, ClassTable, Indices, number_table, text_key, text_table
+from .class_names import spelling_notes, text_key
+from .class_table import UNLABELLED, ClassTable, Indices, counted_notes, number_table, text_table
 from .features import clean, read_features
 
 _POLYGON, _LINE, _POINT = 0, 1, 2
@@ -87,7 +88,7 @@ def read_vector_labels(
     ``copies`` are sources of the same features in other CRSs, which rasters in those are labelled from.
 
     Class codes: whole numbers from 0 to 65535 stay; texts, and sets with other numbers, get codes from 1 in
-    legend order. Texts that differ in blanks only are one class. Features without class or geometry
+    legend order. Texts that look alike (see `text_key`) are one class. Features without class or geometry
     are left out and invalid polygons are repaired, with a note. Raises EngineError: bad_input,
     bad_request (no such field), too_few_labels.
     """
@@ -273,9 +274,10 @@ def _class_indices(
             "the field calculator's floor().",
         )
     numbers = [int(value) if ok else None for value, ok in zip(values, present, strict=True)]
-    table, places = number_table(title, [number for number in numbers if number is not None], styles)
+    known = [number for number in numbers if number is not None]
+    table, places = number_table(title, known, styles)
     indices = np.array([UNLABELLED if number is None else places[number] for number in numbers], np.int16)
-    return table, indices, _without_class(indices)
+    return table, indices, [*_without_class(indices), *counted_notes(table, known)]
 
 
 def _from_texts(
@@ -287,12 +289,7 @@ def _from_texts(
             spellings.setdefault(text_key(text), set()).add(text)
     table, places = text_table(title, spellings, styles)
     indices = np.array([places.get(text_key(text), UNLABELLED) for text in texts], np.int16)
-    notes = _without_class(indices)
-    for key, written in sorted(spellings.items()):
-        if len(written) > 1:
-            listed = " and ".join(f'"{text}"' for text in sorted(written))
-            notes.append(f'{listed} are taken as one class, "{key}".')
-    return table, indices, notes
+    return table, indices, [*_without_class(indices), *spelling_notes(spellings)]
 
 
 def _without_class(indices: Indices) -> list[str]:

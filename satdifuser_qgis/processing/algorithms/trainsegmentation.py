@@ -118,8 +118,8 @@ class TrainSegmentation(EngineAlgorithm):
             ),
             translate(
                 "SatDiFuser",
-                "Rasters of class codes. Each is used for every image that it covers; nodata, and 0 unless it has a "
-                "name, is not labelled.",
+                "Rasters of class codes. Each is used for every image that it covers. Not labelled are nodata, "
+                '0 without a name, and what the legend calls "Unclassified", "No data" or "Masked".',
             ),
         )
 
