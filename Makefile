@@ -2,6 +2,7 @@
 # demo    train and map on real imagery through qgis_process (INPUT= LABELS= CLASS_FIELD= for your own)
 # test    both halves    check  ruff, mypy, import-linter    stage  build/satdifuser_qgis    zip  the plugin's zip
 # awkward every file of a folder of awkward inputs, processed rightly or refused (DIR=)
+# test-matrix  tests and a walk through real windows in QGIS 3.22, 3.40, 3.44 (root, mmdebstrap, 6 GB; VERSIONS=)
 # bench   the quality table    pretrain  go on training the embedded backbone (MINUTES=60, STEPS=, LAST=1,
 #          PRETRAIN="--distil-minutes 20 …")
 
@@ -17,7 +18,7 @@ DIR ?= $(SHARED)/awkward
 SHARED := $(or $(SATDIFUSER_DATA),../shared/data)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: setup demo test test-engine test-qgis check stage zip awkward bench pretrain clean
+.PHONY: setup demo test test-engine test-qgis test-matrix check stage zip awkward bench pretrain clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.system .venv/engine/.ready .venv/qgis/.ready
@@ -71,6 +72,9 @@ test-engine: setup stage
 
 test-qgis: setup stage
 	home=$$(mktemp -d) && QT_QPA_PLATFORM=offscreen HOME=$$home XDG_RUNTIME_DIR=$$home $(QGIS) -m pytest tests/protocol tests/runtime tests/processing tests/styling tests/gui -q -rs $(PYTEST); code=$$?; rm -rf $$home; exit $$code
+
+test-matrix: setup stage
+	$(ENGINE) -m tests.matrix $(VERSIONS)
 
 check: setup
 	.venv/engine/bin/ruff check .
