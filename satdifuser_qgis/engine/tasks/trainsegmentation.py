@@ -47,6 +47,7 @@ from ..training.landcover import (
 from ..training.learners import Learner, OnFeatures, WithBackbone
 from ..training.loop import FitResult, FitSettings
 from ..training.pixels import Weighing, add_pixels
+from ..training.repeats import labelled_once, without_copies
 from ..training.samples import LabelledImage
 from ..training.summary import build_report, label_lines
 
@@ -68,6 +69,9 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     with ExitStack() as stack:
         rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
         bands = _bands(request, rasters)
+        with reporter.phase("Comparing the images"):
+            chosen, copies = without_copies(list(zip(rasters, bands, strict=True)), reporter)
+        rasters, bands = [raster for raster, _ in chosen], [own for _, own in chosen]
         with reporter.phase("Reading labels"):
             labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
@@ -85,6 +89,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             if not window.empty
         ]
         with reporter.phase("Looking for labelled ground"):
+            images, repeats = labelled_once(images, reporter)
+            labels = replace(labels, notes=(*copies, *labels.notes, *repeats))
             ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         ground = within_budget(ground, extractor, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
