@@ -178,7 +178,9 @@ def choose_scaling(
     if kind:
         return SCALING[kind], {}
     if not trial_rounds(ground, kind):
-        reason = "there is one image" if len(ground.images) == 1 else "no ground is held back to judge others by"
+        reason = (
+            "there is one image" if len(ground.images) == 1 else "no validation blocks are there to judge others by"
+        )
         whole.reporter.log(f"Scaling: constants of the training data, since {reason}.")
         return "constant", {}
     tried = {}
@@ -195,7 +197,7 @@ def choose_scaling(
         tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
     best = max(tried, key=lambda name: tried[name])
     listed = ", ".join(f"{name} {value:.3f}" for name, value in tried.items())
-    whole.reporter.log(f"Scaling: {best} (mean IoU on the blocks held back: {listed}).")
+    whole.reporter.log(f"Scaling: {best} (mean IoU in the validation blocks: {listed}).")
     return best, tried
 
 

@@ -47,7 +47,11 @@ def without_copies(images: Sequence[Chosen], reporter: Reporter) -> tuple[list[C
             kept.append(image)
         else:
             again, first = _named(image[0], original[0])
-            notes.append(f"{again} has the same pixels as {first}. It is left out, so that its labels count once.")
+            notes.append(
+                f"{again} is given more than once. Its labels count once."
+                if again == first
+                else f"{again} has the same pixels as {first}. It is left out, so that its labels count once."
+            )
             reporter.log(notes[-1], "warning")
     return kept, notes
 
@@ -74,8 +78,8 @@ def labelled_once(images: Sequence[LabelledImage], reporter: Reporter) -> tuple[
         kept.append(once)
     if sharing:
         reporter.log(
-            f"{sharing} of {len(kept)} images show ground that another one shows too: a block of it is held back in "
-            "all of them, and counts as one place when classes are judged."
+            f"{sharing} of {len(kept)} images show ground that another one shows too: a validation block of it is "
+            "one in all of them, and counts as one place when classes are judged."
         )
     return kept, notes
 
@@ -155,6 +159,7 @@ def _shifted(window: Window, shift: tuple[int, int]) -> Window:
 
 
 def _named(*rasters: Raster) -> list[str]:
-    """The rasters' names in quotation marks, or their paths where two names are equal."""
-    names = [raster.name for raster in rasters]
-    return [f'"{item}"' for item in (names if len(set(names)) == len(names) else [raster.path for raster in rasters])]
+    """The rasters' names in quotation marks, or their paths where two files have one name."""
+    files = {raster.path: raster.name for raster in rasters}
+    alike = len(set(files.values())) < len(files)
+    return [f'"{raster.path if alike else raster.name}"' for raster in rasters]
