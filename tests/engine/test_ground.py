@@ -121,7 +121,7 @@ def test_steps_follow_from_counts_and_only_automatic_ones_end_early(tiles, epoch
     assert settings.seed == 7
 
 
-@pytest.mark.parametrize(("squares", "unproven"), [(15, 2), (25, 0)])
+@pytest.mark.parametrize(("squares", "unproven"), [(15, 3), (25, 0)])
 def test_labels_as_the_guide_advises_can_be_judged(tmp_path, squares, unproven):
     """Squares of 7 × 7 pixels of five classes, anywhere on the image, all of them mapped rightly."""
     classes, rng = NATIONAL[:5], np.random.default_rng(1)

@@ -239,6 +239,6 @@ def test_losses_that_are_no_numbers_are_told():
 
 
 def test_a_share_that_chance_kept_small_is_explained():
-    assert "favours 50 %" in Weighing(0.1, 0.5, 0.38, 0.31, 0.31).sentence
+    assert "favour 50 %" in Weighing(0.1, 0.5, 0.38, 0.31, 0.31).sentence
     assert "favours" not in Weighing(0.9, 0.9, 0.5004, 0.40, 0.5003).sentence
     assert "favours" not in Weighing(UNKNOWN_SHARE).sentence

@@ -74,6 +74,10 @@ def another(kind: str, image: str) -> str:
         os.symlink(image, path)
     elif kind == "mosaic":
         rasterio.shutil.copy(image, path, driver="VRT")
+    elif kind == "namesake":
+        path = path.with_name("elsewhere") / Path(image).name
+        path.parent.mkdir()
+        shutil.copy(image, path)
     elif kind == "wider type":
         with rasterio.open(image) as file:
             write_raster(path, file.read().astype(np.float32), transform=file.transform, compress="deflate")
@@ -85,7 +89,7 @@ def another(kind: str, image: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("kind", ["itself", "copy", "link", "mosaic", "wider type"])
+@pytest.mark.parametrize("kind", ["itself", "copy", "link", "mosaic", "wider type", "namesake"])
 def test_an_image_that_is_given_twice_counts_once(request_, kind):
     once = trained(request_, Notes())
     notes = Notes()
@@ -93,7 +97,8 @@ def test_an_image_that_is_given_twice_counts_once(request_, kind):
     twice = trained(dataclasses.replace(request_, more_inputs=(more, more)), notes)
     assert twice == once
     assert len(notes.warnings) == 2
-    said = f'"{kind}" has the same pixels as "image". It is left out, so that its labels count once.'
+    names = (more, request_.input) if kind == "namesake" else (kind, "image")
+    said = '"{}" has the same pixels as "{}". It is left out, so that its labels count once.'.format(*names)
     assert notes.warnings[0] == (
         '"image" is given more than once. Its labels count once.' if kind == "itself" else said
     )
@@ -212,6 +217,17 @@ def again_resampled(folder: Path, path: str, crs: str) -> str:
     with rasterio.open(path) as file, WarpedVRT(file, crs=crs, resampling=rasterio.enums.Resampling.bilinear) as warped:
         rasterio.shutil.copy(warped, folder / "warped.tif", driver="GTiff")
     return str(folder / "warped.tif")
+
+
+def test_values_of_another_date_that_agree_by_chance_stay(tmp_path):
+    values, codes = landscape(SIDE, SIDE)
+    later = values + 1
+    later[:, :60] = values[:, :60]
+    with ExitStack() as stack:
+        first = labelled(stack, crop(tmp_path / "first.tif", values, 0, 0), codes)
+        second = labelled(stack, crop(tmp_path / "second.tif", later, 0, 0), codes)
+        kept, _ = labelled_once([first, second], Silent())
+    assert kept == [first, second]
 
 
 @pytest.mark.parametrize("dates", [2, 5])

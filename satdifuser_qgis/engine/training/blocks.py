@@ -75,11 +75,12 @@ def sharing_ground(grids: Sequence[Grid]) -> list[tuple[int, ...]]:
     reference = next((grid.crs_wkt for grid in grids if grid.crs_wkt), "")
     boxes = np.array([_rectangle(grid, reference) for grid in grids])
     places: list[list[int]] = [[] for _ in grids]
-    for later, earlier in shapely.STRtree(boxes).query(boxes, predicate="intersects").T.tolist():
-        common = shapely.area(shapely.intersection(boxes[later], boxes[earlier]))
-        # Neighbours that only touch must not share ground by rounding.
-        if earlier < later and common > 1e-6 * min(shapely.area(boxes[[earlier, later]])):
-            places[later].append(earlier)
+    later, earlier = shapely.STRtree(boxes).query(boxes, predicate="intersects")
+    common, areas = shapely.area(shapely.intersection(boxes[later], boxes[earlier])), shapely.area(boxes)
+    # Neighbours that only touch must not share ground by rounding.
+    meeting = (earlier < later) & (common > 1e-6 * np.minimum(areas[later], areas[earlier]))
+    for image, place in zip(later[meeting].tolist(), earlier[meeting].tolist(), strict=True):
+        places[image].append(place)
     return [tuple(sorted(found)) for found in places]
 
 

@@ -23,6 +23,8 @@ from .samples import UNLABELLED, LabelledImage, on_data
 _BLOCK = 2048
 # Spots of an image, in rows and in columns, and their side in pixels: images that differ there are not compared whole.
 _SPOTS, _SPOT_PX = 3, 16
+# Labelled pixels that tell whether two images have values in common.
+_ENOUGH = 10_000
 Chosen = tuple[Raster, tuple[int, ...]]
 # An earlier image, and its row and column where the first pixel of the later one lies.
 Earlier = tuple[LabelledImage, tuple[int, int]]
@@ -59,11 +61,12 @@ def without_copies(images: Sequence[Chosen], reporter: Reporter) -> tuple[list[C
 def labelled_once(images: Sequence[LabelledImage], reporter: Reporter) -> tuple[list[LabelledImage], list[str]]:
     """The images, with each labelled pixel in the first one only of those that show it with the same values.
 
+    Images of which most common pixels differ are other dates, whose values may agree by chance: they stay as they are.
     An image without other labels is left out; a note on each of these, which is logged.
     """
     kept, notes, sharing = [], [], 0
     for image, places in zip(images, sharing_ground([image.raster.grid for image in images]), strict=True):
-        earlier = _aligned(image, [images[place] for place in places])
+        earlier = _repeated(image, [images[place] for place in places], reporter)
         once = replace(image, labels=_unrepeated(image, earlier)) if earlier else image
         repeated, left = _count(image, once, reporter) if earlier else (0, 1)
         names = _named(image.raster, *(other.raster for other, _ in earlier))
@@ -114,15 +117,41 @@ def _is_copy(image: Chosen, original: Chosen, reporter: Reporter) -> bool:
     return any_data
 
 
-def _aligned(image: LabelledImage, others: Sequence[LabelledImage]) -> list[Earlier]:
-    """Those of the others whose pixels the image's pixels are, and whose labels they can have."""
+def _repeated(image: LabelledImage, others: Sequence[LabelledImage], reporter: Reporter) -> list[Earlier]:
+    """Those of the others that have the image's pixels, on the same grid and with the same values."""
     found = []
     grid = image.raster.grid
     for other in others:
         shift = grid.offset_in(other.raster.grid) if same_crs(grid.crs_wkt, other.raster.grid.crs_wkt) else None
-        if shift is not None and not _shifted(image.labelled, shift).intersection(other.labelled).empty:
+        if shift is not None and _mostly_equal(image, (other, shift), reporter):
             found.append((other, shift))
     return found
+
+
+def _mostly_equal(image: LabelledImage, earlier: Earlier, reporter: Reporter) -> bool:
+    """Whether at least half of the pixels that both have labelled have the same values, of the first 10,000 or so."""
+    both = equal = 0
+    labelled = _shifted(earlier[0].labelled, (-earlier[1][0], -earlier[1][1]))
+    for window in image.labelled.intersection(labelled).blocks(_BLOCK):
+        reporter.check()
+        known, same = _compared(image, earlier, window)
+        both, equal = both + int(known.sum()), equal + int(same.sum())
+        if both >= _ENOUGH:
+            break
+    return both > 0 and 2 * equal >= both
+
+
+def _compared(image: LabelledImage, earlier: Earlier, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(h, w) which pixels of a window both images have labelled, and which of these have the same values."""
+    other, shift = earlier
+    there = _shifted(window, shift)
+    known = on_data(image, window, image.labels(window)) >= 0
+    if known.any():
+        known &= on_data(other, there, other.labels(there)) >= 0
+    if not known.any():
+        return known, known
+    values, theirs = image.raster.read(image.bands, window)[0], other.raster.read(other.bands, there)[0]
+    return known, known & (values == theirs).all(axis=0)
 
 
 def _unrepeated(image: LabelledImage, earlier: Sequence[Earlier]) -> Callable[[Window], NDArray[np.int16]]:
@@ -130,15 +159,8 @@ def _unrepeated(image: LabelledImage, earlier: Sequence[Earlier]) -> Callable[[W
 
     def labels(window: Window) -> NDArray[np.int16]:
         found = image.labels(window)
-        if (found < 0).all():
-            return found
-        values, valid = image.raster.read(image.bands, window)
-        for other, shift in earlier:
-            there = _shifted(window, shift)
-            labelled = valid & (on_data(other, there, other.labels(there)) >= 0)
-            if labelled.any():
-                theirs, _ = other.raster.read(other.bands, there)
-                found = np.where(labelled & (values == theirs).all(axis=0), UNLABELLED, found).astype(np.int16)
+        for other in earlier:
+            found = np.where(_compared(image, other, window)[1], UNLABELLED, found).astype(np.int16)
         return found
 
     return labels
