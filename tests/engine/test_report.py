@@ -107,7 +107,7 @@ def test_without_validation_it_says_so_and_shows_no_scores():
     html = training_report(replace(report(), blocks=(), split="", curve=[CurvePoint(50, 1.0)]))
     assert "No validation was made" in html
     assert "mean IoU" not in html
-    assert "onfusion" not in html.split("<body>")[1]
+    assert not {"Confusion matrix", "Largest confusion"} & set(Page(html).words)
 
 
 def test_the_same_data_give_the_same_report():
@@ -177,6 +177,14 @@ def test_why_a_class_is_unproven_is_told():
 
 def test_a_model_without_a_mistake_has_no_confusion_to_tell():
     assert judge(CLASSES, TRAINED, [right(900, 900, 900)] * 4).headline == ("Good for field, forest and road.",)
+
+
+def test_a_handful_of_pixels_is_not_the_headline():
+    """Of a class in one block, all pixels are mapped wrongly; what a proven class is taken for says more."""
+    blocks = [np.array([[900, 0, 0], [100, 900, 0], [0, 0, 0]])] * 4 + [np.array([[0, 0, 0], [0, 0, 0], [6, 0, 0]])]
+    verdict = judge(CLASSES, TRAINED, blocks)
+    assert verdict.headline[0] == "Largest confusion: 10 % of forest was mapped as field (400 of 4,000 pixels)."
+    assert "100 % of road was mapped as field (6 of 6 pixels)." in verdict.details
 
 
 def test_other_serious_mistakes_are_named_below():
@@ -252,6 +260,12 @@ def test_ticks_are_round_and_reach_the_largest_value(largest, expected):
     assert found[0] == 0
     assert found[-1] >= largest
     assert found[1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 300])
+def test_steps_are_whole_and_stand_once(steps):
+    marks = [tick.text for tick in chart("Loss", [steps], [("a", "first", [1.0])]).x_ticks]
+    assert len(set(marks)) == len(marks) > 1
 
 
 def test_a_chart_of_nothing_is_none_and_of_one_point_is_drawn():
