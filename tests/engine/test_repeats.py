@@ -78,6 +78,8 @@ def another(kind: str, image: str) -> str:
         path = path.with_name("elsewhere") / Path(image).name
         path.parent.mkdir()
         shutil.copy(image, path)
+    elif kind == "relative path":
+        return os.path.relpath(image)
     elif kind == "wider type":
         with rasterio.open(image) as file:
             write_raster(path, file.read().astype(np.float32), transform=file.transform, compress="deflate")
@@ -89,7 +91,7 @@ def another(kind: str, image: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("kind", ["itself", "copy", "link", "mosaic", "wider type", "namesake"])
+@pytest.mark.parametrize("kind", ["itself", "copy", "link", "mosaic", "wider type", "namesake", "relative path"])
 def test_an_image_that_is_given_twice_counts_once(request_, kind):
     once = trained(request_, Notes())
     notes = Notes()
@@ -100,7 +102,7 @@ def test_an_image_that_is_given_twice_counts_once(request_, kind):
     names = (more, request_.input) if kind == "namesake" else (kind, "image")
     said = '"{}" has the same pixels as "{}". It is left out, so that its labels count once.'.format(*names)
     assert notes.warnings[0] == (
-        '"image" is given more than once. Its labels count once.' if kind == "itself" else said
+        '"image" is given more than once. Its labels count once.' if kind in ("itself", "relative path") else said
     )
     assert "count once." in Path(request_.report).read_text(encoding="utf-8")
 

@@ -107,7 +107,8 @@ def test_without_validation_it_says_so_and_shows_no_scores():
     html = training_report(replace(report(), blocks=(), split="", curve=[CurvePoint(50, 1.0)]))
     assert "No validation was made" in html
     assert "mean IoU" not in html
-    assert not {"Confusion matrix", "Largest confusion"} & set(Page(html).words)
+    assert "Confusion matrix" not in html
+    assert "Largest confusion:" not in html
 
 
 def test_the_same_data_give_the_same_report():

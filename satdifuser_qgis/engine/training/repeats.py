@@ -81,8 +81,8 @@ def labelled_once(images: Sequence[LabelledImage], reporter: Reporter) -> tuple[
         kept.append(once)
     if sharing:
         reporter.log(
-            f"{sharing} of {len(kept)} images show ground that another one shows too: a validation block of it is "
-            "one in all of them, and counts as one place when classes are judged."
+            f"{sharing} of {len(kept)} images show ground that another one shows too: its validation blocks are the "
+            "same in all of them, and each counts as one place when classes are judged."
         )
     return kept, notes
 
@@ -182,6 +182,6 @@ def _shifted(window: Window, shift: tuple[int, int]) -> Window:
 
 def _named(*rasters: Raster) -> list[str]:
     """The rasters' names in quotation marks, or their paths where two files have one name."""
-    files = {raster.path: raster.name for raster in rasters}
+    files = {os.path.realpath(raster.path): raster.name for raster in rasters}
     alike = len(set(files.values())) < len(files)
     return [f'"{raster.path if alike else raster.name}"' for raster in rasters]
