@@ -181,11 +181,13 @@ def test_a_model_without_a_mistake_has_no_confusion_to_tell():
 
 
 def test_a_handful_of_pixels_is_not_the_headline():
-    """Of a class in one block, all pixels are mapped wrongly; what a proven class is taken for says more."""
+    """Of a class in one block, all pixels are mapped wrongly; what a class in several is mapped as says more."""
     blocks = [np.array([[900, 0, 0], [100, 900, 0], [0, 0, 0]])] * 4 + [np.array([[0, 0, 0], [0, 0, 0], [6, 0, 0]])]
     verdict = judge(CLASSES, TRAINED, blocks)
     assert verdict.headline[0] == "Largest confusion: 10 % of forest was mapped as field (400 of 4,000 pixels)."
     assert "100 % of road was mapped as field (6 of 6 pixels)." in verdict.details
+    in_two = [*blocks, blocks[-1]]
+    assert judge(CLASSES, TRAINED, in_two).headline[0].startswith("Largest confusion: 100 % of road")
 
 
 def test_other_serious_mistakes_are_named_below():

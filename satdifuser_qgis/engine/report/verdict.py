@@ -27,7 +27,7 @@ RULES = (
     "pixels of one place resemble one another, but if a class were right in fewer than 4 of 10 places, three places "
     "would all be right in 6 of 100 cases only.",
     f"The verdict is green where the IoU is {GOOD_IOU:.1f} on average and each class is good or usable with care.",
-    "The largest confusion is the one of the largest share of a class; those of unproven classes come last.",
+    "The largest confusion is that of the largest share of a class; classes in one validation block come last.",
     f"Few labels are fewer than {FEW_LABELS_PX:,} training pixels of a class.",
     "The range behind a score holds 90 % of the scores that come out when the validation blocks are drawn again with "
     f"repetition, {DRAWS} times; it is called wide from {WIDE_SPREAD:.2f}. It needs two blocks.",
@@ -189,7 +189,7 @@ def _in_figures(scores: Scores, checked: Sequence[Checked], found: Spread) -> st
 
 def _confusions(checked: Sequence[Checked], matrix: Counts) -> list[tuple[float, str]]:
     """For each class the one that it is most often mapped as: the share of its pixels, a sentence. Largest first; those
-    of unproven classes, which may have a handful of pixels, last."""
+    of classes in one validation block, which may be a handful of pixels, last."""
     found = []
     for index, item in enumerate(checked):
         missed = matrix[index].copy()
@@ -197,13 +197,8 @@ def _confusions(checked: Sequence[Checked], matrix: Counts) -> list[tuple[float,
         if missed.any():
             rival, share = int(missed.argmax()), float(missed.max() / item.validation_px)
             pixels = f"{missed.max():,} of {item.validation_px:,} pixels"
-            found.append(
-                (
-                    item.grade == "unproven",
-                    share,
-                    f"{share * 100:.0f} % of {item.name} was mapped as {checked[rival].name} ({pixels}).",
-                )
-            )
+            said = f"{share * 100:.0f} % of {item.name} was mapped as {checked[rival].name} ({pixels})."
+            found.append((item.blocks == 1, share, said))
     return [(share, said) for _, share, said in sorted(found, key=lambda entry: (entry[0], -entry[1]))]
 
 
