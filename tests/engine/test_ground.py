@@ -14,6 +14,7 @@ from satdifuser_qgis.engine.decoder import DecoderConfig
 from satdifuser_qgis.engine.features import Extractor, Recipe
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.report.verdict import check_classes
 from satdifuser_qgis.engine.reporter import Silent, Whole
 from satdifuser_qgis.engine.training.estimate import Costs
 from satdifuser_qgis.engine.training.landcover import (
@@ -76,7 +77,7 @@ def test_where_every_class_has_pixels_nothing_is_said_or_changed(image):
     assert not notes.lines
 
 
-@pytest.mark.parametrize(("images", "validation", "reason"), [(1, 0.2, "one image"), (2, 0.0, "no ground is held")])
+@pytest.mark.parametrize(("images", "validation", "reason"), [(1, 0.2, "one image"), (2, 0.0, "no validation blocks")])
 def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, images, validation, reason):
     notes = Notes()
     ground = survey([image] * images, NATIONAL, 16, validation, 0, Silent())
@@ -118,3 +119,26 @@ def test_steps_follow_from_counts_and_only_automatic_ones_end_early(tiles, epoch
     settings = fit_settings(tiles, epochs, seed=7)
     assert (settings.steps, settings.look_every, settings.patience) == (steps, look_every, patience)
     assert settings.seed == 7
+
+
+@pytest.mark.parametrize(("squares", "unproven"), [(15, 3), (25, 0)])
+def test_labels_as_the_guide_advises_can_be_judged(tmp_path, squares, unproven):
+    """Squares of 7 × 7 pixels of five classes, anywhere on the image, all of them mapped rightly."""
+    classes, rng = NATIONAL[:5], np.random.default_rng(1)
+    codes = np.full((384, 384), -1, np.int16)
+    for number, place in enumerate(rng.permutation(32**2)[: 5 * squares]):
+        row, column = 8 * (place // 32), 8 * (place % 32)
+        codes[row : row + 7, column : column + 7] = number % 5
+    path = write_raster(tmp_path / "image.tif", np.full((3, 256, 256), 9, np.uint8))
+    with open_raster(path) as raster:
+        image = LabelledImage(
+            raster, (1, 2, 3), lambda w: codes[w.row :, w.col :][: w.height, : w.width], raster.grid.whole, 128
+        )
+        ground = survey([image], classes, 128, 0.2, 0, Silent())
+    blocks = {block: np.zeros(5, np.int64) for block in ground.held_back}
+    for tile in ground.tiles:
+        for block in tile.counts.keys() & blocks.keys():
+            blocks[block] += tile.counts[block]
+    checked = check_classes(classes, ground.class_pixels, [np.diag(pixels) for pixels in blocks.values()])
+    assert sum(item.grade == "unproven" for item in checked) <= unproven
+    assert {item.grade for item in checked} <= {"unproven", "good"}

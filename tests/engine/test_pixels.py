@@ -149,11 +149,11 @@ def train(request: TrainSegmentationRequest) -> str:
 
 
 def test_model_and_report_say_who_decides(request_):
-    assert "0 % by fuser and head, 100 % by single pixels" in train(request_)
+    assert "Diffusion features weigh 0 %, single pixels with the 5 × 5 around them 100 %" in train(request_)
     header = read_header(request_.model)
     assert header.decoder["share"] == header.training["weighing"]["share"] == 0
     assert header.scores["miou"] == header.training["weighing"]["pixels_miou"] > 0.5
-    assert "no held-back ground tells" in train(dataclasses.replace(request_, validation=0.0))
+    assert "without validation blocks nothing tells" in train(dataclasses.replace(request_, validation=0.0))
     assert read_header(request_.model).decoder["share"] == UNKNOWN_SHARE
     assert "single pixels" not in train(dataclasses.replace(request_, spectral=False))
     assert read_header(request_.model).decoder["share"] == 1
@@ -239,6 +239,6 @@ def test_losses_that_are_no_numbers_are_told():
 
 
 def test_a_share_that_chance_kept_small_is_explained():
-    assert "favours 50 %" in Weighing(0.1, 0.5, 0.38, 0.31, 0.31).sentence
+    assert "favour 50 %" in Weighing(0.1, 0.5, 0.38, 0.31, 0.31).sentence
     assert "favours" not in Weighing(0.9, 0.9, 0.5004, 0.40, 0.5003).sentence
     assert "favours" not in Weighing(UNKNOWN_SHARE).sentence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from satdifuser_qgis.engine.report.scores import (
@@ -33,6 +33,10 @@ def test_scores_agree_with_scikit_learn(truth, predicted):
     iou = jaccard_score(true, guess, labels=present, average=None)
     assert [found.iou[i] for i in present] == pytest.approx(iou)
     assert found.miou == pytest.approx(iou.mean())
+    recall = recall_score(true, guess, labels=range(4), average=None, zero_division=np.nan)
+    precision = precision_score(true, guess, labels=range(4), average=None, zero_division=np.nan)
+    assert [np.nan if x is None else x for x in found.producers] == pytest.approx(recall, nan_ok=True)
+    assert [np.nan if x is None else x for x in found.users] == pytest.approx(precision, nan_ok=True)
     assert found.macro_f1 == pytest.approx(f1_score(true, guess, labels=present, average="macro"))
     assert found.overall_accuracy == pytest.approx(accuracy_score(true, guess))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import errno
 from pathlib import Path
@@ -84,6 +85,30 @@ def test_a_store_that_cannot_be_written_costs_no_training(request_, monkeypatch,
     (said,) = (line for line in notes.lines if "in the model store" in line)
     assert ("no space left to write" if full else "cannot be used: not a directory") in said
     assert not (tmp_path / "store").exists()
+
+
+def test_a_table_of_the_reports_figures_lies_beside_it_and_is_replaced_with_it(request_):
+    table = Path(request_.report).with_name("fields.scores.csv")
+    table.parent.mkdir()
+    table.write_text("of another training")
+    with pytest.raises(EngineError):
+        train(dataclasses.replace(request_, backbone="no-such-model"))
+    assert table.read_text() == "of another training"
+    train(dataclasses.replace(request_, epochs=1))
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    header = read_header(request_.model)
+    assert [int(row["code"]) for row in rows] == [1, 2, 3, 4]
+    assert [float(row["iou"]) for row in rows] == pytest.approx(list(header.scores["iou"].values()), abs=1e-4)
+    mapped = [int(count) for row in rows for name, count in row.items() if name.startswith("mapped as")]
+    assert sum(mapped) == header.scores["pixels"]
+    assert "fields.scores.csv" in Path(request_.report).read_text(encoding="utf-8")
+    before = table.read_bytes()
+    train(dataclasses.replace(request_, epochs=1, report=""))
+    assert table.read_bytes() == before
+    train(dataclasses.replace(request_, epochs=1, validation=0.0))
+    assert ",not checked," in table.read_text(encoding="utf-8")
+    assert sorted(path.name for path in table.parent.iterdir()) == ["fields.html", "fields.safetensors", table.name]
 
 
 def test_the_same_request_gives_the_same_model(request_):

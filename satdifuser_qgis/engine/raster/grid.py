@@ -138,14 +138,20 @@ class Grid:
 
     def same_pixels(self, other: Grid) -> bool:
         """Whether both have the same size and geotransform (to a thousandth of a pixel), whatever their CRS."""
-        if (self.width, self.height) != (other.width, other.height):
-            return False
-        inverse = ~self.transform
-        for point in ((0, 0), (self.width, 0), (0, self.height)):
-            col, row = inverse @ (other.transform @ point)
-            if max(abs(col - point[0]), abs(row - point[1])) > 1e-3:
-                return False
-        return True
+        return (self.width, self.height) == (other.width, other.height) and self.offset_in(other) == (0, 0)
+
+    def offset_in(self, other: Grid) -> tuple[int, int] | None:
+        """Row and column of ``other`` on which this grid's first pixel lies, whatever their CRS; they may be negative.
+
+        None where pixels do not lie on whole pixels of ``other`` (to a thousandth of a pixel).
+        """
+        inverse = ~other.transform
+        corners = [(0, 0), (self.width, 0), (0, self.height)]
+        moved = [(inverse @ (self.transform @ (col, row)), (col, row)) for col, row in corners]
+        shifts = [(found[1] - row, found[0] - col) for found, (col, row) in moved]
+        down, across = (round(value) for value in shifts[0])
+        fits = all(abs(shift[0] - down) <= 1e-3 and abs(shift[1] - across) <= 1e-3 for shift in shifts)
+        return (down, across) if fits else None
 
     def same_as(self, other: Grid) -> bool:
         """Whether both have the same CRS, size and geotransform."""

@@ -63,7 +63,7 @@ def chart(
         return None
     end = max(*steps, 1)
     largest = max(v for _, _, values in shown for v in values if v is not None and _is_known(v))
-    x_marks = [mark for mark in ticks(end, 6) if mark <= end]
+    x_marks = [mark for mark in ticks(end, 6) if mark <= end and mark == int(mark)]
     y_marks = ticks(largest or 1.0, 5)
     x_scale = (WIDTH - LEFT - RIGHT) / end
     y_scale = (HEIGHT - TOP - BOTTOM) / y_marks[-1]

@@ -19,10 +19,16 @@ _SQUARE = np.ones((3, 3), dtype=bool)
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares from 0 to 1. A class that is neither in the truth nor on the map has None, and no say in a mean."""
+    """Shares from 0 to 1. A class that is neither in the truth nor on the map has None, and no say in a mean.
+
+    Producer's accuracy (recall) is the share of a class that is mapped as it, None where it is not in the truth; user's
+    accuracy (precision) the share of what is mapped as a class that is it, None where nothing is mapped so.
+    """
 
     iou: tuple[float | None, ...]
     f1: tuple[float | None, ...]
+    producers: tuple[float | None, ...]
+    users: tuple[float | None, ...]
     miou: float | None
     macro_f1: float | None
     overall_accuracy: float | None
@@ -58,7 +64,7 @@ def score(matrix: Counts) -> Scores:
     f1 = _shares(2 * hits, either + hits)
     total = int(matrix.sum())
     accuracy = float(hits.sum() / total) if total else None
-    return Scores(iou=iou, f1=f1, miou=_mean(iou), macro_f1=_mean(f1), overall_accuracy=accuracy)
+    return Scores(iou, f1, _shares(hits, matrix.sum(1)), _shares(hits, matrix.sum(0)), _mean(iou), _mean(f1), accuracy)
 
 
 def boundary_counts(truth: Indices, predicted: Indices, classes: int, band_px: int = BAND_PX) -> Counts:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from ...protocol import folders
 from ...protocol.classes import LandCoverClass
 from .plots import Chart, Curve, chart, ink_on, text_px, tint
 from .scores import Counts, score
-from .verdict import RULES, judge, miou_range
+from .spread import spread
+from .verdict import GRADES, RULES, Checked, check_classes, judge
 
 TEMPLATE = "training.html.j2"
 RIGHT_RGB, WRONG_RGB, WEIGHT_RGB = (15, 110, 100), (200, 78, 20), (53, 55, 140)
@@ -20,11 +23,11 @@ RIGHT_RGB, WRONG_RGB, WEIGHT_RGB = (15, 110, 100), (200, 78, 20), (53, 55, 140)
 
 @dataclass(frozen=True)
 class LabelCount:
-    """Labelled pixels of the class ``code``: trained on, held back for validation, ignored (with the reason)."""
+    """Labelled pixels of the class ``code``: for training, for validation, ignored (with the reason)."""
 
     code: int
     trained: int
-    held_back: int = 0
+    validation: int = 0
     ignored: int = 0
     reason: str = ""
 
@@ -41,7 +44,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class FusionWeight:
-    """What the fuser gives to one stream at one model time, 0 to 1."""
+    """What the fuser gives to one stream at one timestep, 0 to 1."""
 
     time: int
     stream: str
@@ -62,9 +65,9 @@ class InputImage:
 class TrainingReport:
     """Everything that the report says. Empty or None leaves the section out, and where it matters says so.
 
-    ``matrix`` is the confusion matrix on held-back ground (true class in rows, order of ``classes``), ``blocks``
-    the same for each held-back block (they add up to it). ``split`` says in words what was held back, ``decided`` how
-    fuser and head share the map with single pixels.
+    ``blocks`` are the confusion matrices of the validation blocks that hold labels (true class in rows, order of
+    ``classes``). ``split`` says in words what was used for validation, ``decided`` how diffusion features and single
+    pixels share the map. ``table``: the name of the file beside the report that has the same figures.
     """
 
     model_name: str
@@ -73,7 +76,6 @@ class TrainingReport:
     label_counts: tuple[LabelCount, ...]
     curve: Sequence[CurvePoint] = ()
     best_step: int = 0
-    matrix: Counts | None = None
     blocks: tuple[Counts, ...] = ()
     split: str = ""
     settings: tuple[tuple[str, str], ...] = ()
@@ -81,7 +83,24 @@ class TrainingReport:
     decided: str = ""
     warnings: tuple[str, ...] = ()
     inputs: tuple[InputImage, ...] = ()
-    provenance: tuple[tuple[str, str], ...] = field(default=())
+    provenance: tuple[tuple[str, str], ...] = ()
+    table: str = ""
+
+    @property
+    def matrix(self) -> Counts | None:
+        """(K, K) confusion matrix of all validation blocks; None without any."""
+        return np.sum(self.blocks, axis=0) if self.blocks else None
+
+    @property
+    def counts(self) -> list[LabelCount]:
+        """The label counts in the order of the classes."""
+        known = {count.code: count for count in self.label_counts}
+        return [known.get(item.code, LabelCount(item.code, 0)) for item in self.classes]
+
+    @cached_property
+    def checked(self) -> list[Checked]:
+        """What is known of each class."""
+        return check_classes(self.classes, [count.trained for count in self.counts], self.blocks)
 
 
 def training_report(data: TrainingReport) -> str:
@@ -93,45 +112,33 @@ def training_report(data: TrainingReport) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    checked = data.matrix is not None and bool(data.matrix.sum())
+    matrix = data.matrix
     return environment.get_template(TEMPLATE).render(
         data=data,
-        verdict=judge(data.classes, [count.trained for count in _counts(data)], data.matrix, data.blocks),
+        verdict=judge(data.classes, [count.trained for count in data.counts], data.blocks),
         rules=RULES,
-        scores=score(data.matrix) if checked and data.matrix is not None else None,
-        spread=miou_range(data.blocks),
-        held_back_px=int(data.matrix.sum()) if data.matrix is not None else 0,
-        rows=_class_rows(data),
+        grades=GRADES,
+        scores=None if matrix is None else score(matrix),
+        spread=spread(data.blocks).miou if data.blocks else None,
+        validation_px=0 if matrix is None else int(matrix.sum()),
+        rows=list(zip(data.classes, data.counts, data.checked, strict=True)),
         confusion=_confusion(data),
+        mapped=[] if matrix is None else matrix.sum(0).tolist(),
         charts=_charts(data),
         heat=_heat(data.fusion),
     )
 
 
-def _counts(data: TrainingReport) -> list[LabelCount]:
-    known = {count.code: count for count in data.label_counts}
-    return [known.get(item.code, LabelCount(item.code, 0)) for item in data.classes]
-
-
-def _class_rows(data: TrainingReport) -> list[dict[str, Any]]:
-    empty: tuple[float | None, ...] = (None,) * len(data.classes)
-    scores = score(data.matrix) if data.matrix is not None else None
-    iou, f1 = (scores.iou, scores.f1) if scores else (empty, empty)
-    return [
-        {"item": item, "count": count, "iou": iou[index], "f1": f1[index]}
-        for index, (item, count) in enumerate(zip(data.classes, _counts(data), strict=True))
-    ]
-
-
 def _confusion(data: TrainingReport) -> list[dict[str, Any]]:
-    """Rows of the confusion table: shares of each true class with their colours; nothing without held-back pixels."""
-    if data.matrix is None:
+    """Rows of the confusion matrix: shares of each true class with their colours; nothing without validation."""
+    matrix = data.matrix
+    if matrix is None:
         return []
     rows = []
     for index, item in enumerate(data.classes):
-        total = int(data.matrix[index].sum())
+        total = int(matrix[index].sum())
         cells = []
-        for column, count in enumerate(data.matrix[index].tolist()):
+        for column, count in enumerate(matrix[index].tolist()):
             share = count / total if total else 0.0
             rgb = RIGHT_RGB if column == index else WRONG_RGB
             cells.append({"count": count, "share": share, "fill": tint(share, rgb), "ink": ink_on(share)})
@@ -143,16 +150,16 @@ def _charts(data: TrainingReport) -> list[Chart]:
     steps = [point.step for point in data.curve]
     losses: list[Curve] = [
         ("training", "first", [point.training_loss for point in data.curve]),
-        ("held-back ground", "second", [point.validation_loss for point in data.curve]),
+        ("validation blocks", "second", [point.validation_loss for point in data.curve]),
     ]
-    means: list[Curve] = [("mean IoU on held-back ground", "second", [point.miou for point in data.curve])]
+    means: list[Curve] = [("mean IoU of the validation blocks", "second", [point.miou for point in data.curve])]
     best = data.best_step or None
     drawn = (chart("Loss", steps, losses, best), chart("Mean IoU", steps, means, best))
     return [item for item in drawn if item is not None]
 
 
 def _heat(weights: Sequence[FusionWeight]) -> dict[str, Any] | None:
-    """Streams in rows, times in columns. An even share is half-tone at most: even weights should not look strong."""
+    """Streams in rows, timesteps in columns. An even share is half-tone at most: even weights must not look strong."""
     if not weights:
         return None
     streams, times = list(dict.fromkeys(w.stream for w in weights)), sorted({w.time for w in weights})

@@ -9,85 +9,111 @@ import numpy as np
 
 from ...protocol.classes import LandCoverClass
 from .scores import Counts, Scores, score
+from .spread import DRAWS, Range, Spread, spread
 
 GOOD_IOU, FAIR_IOU = 0.6, 0.4
-FEW_LABELS_PX, UNPROVEN_PX = 1000, 200
+FEW_LABELS_PX = 1000
+# Two places that are right by chance are no rarity; three are, see RULES.
+UNPROVEN_PLACES = 2
 WIDE_SPREAD, ONE_CLASS_RULES = 0.15, 0.7
-DRAWS = 400
+SERIOUS_CONFUSION, LEAST_CONFUSION = 0.25, 0.01
 
 RULES = (
     f"A class is called good from an IoU of {GOOD_IOU:.1f}, usable with care from {FAIR_IOU:.1f}, and not to be "
-    f"trusted below. With fewer than {UNPROVEN_PX} held-back pixels it is called unproven, whatever its score.",
+    "trusted below.",
+    "It is called unproven, whatever its IoU, where fewer than three validation blocks hold its labels, or nearly all "
+    f"of them lie in two ((Σn)² / Σn² of the labelled pixels n of each block is at most {UNPROVEN_PLACES}); and where "
+    f"the range of its IoU reaches from below {FAIR_IOU:.1f} to {GOOD_IOU:.1f} or more. Blocks count, not pixels: "
+    "pixels of one place resemble one another, but if a class were right in fewer than 4 of 10 places, three places "
+    "would all be right in 6 of 100 cases only.",
     f"The verdict is green where the IoU is {GOOD_IOU:.1f} on average and each class is good or usable with care.",
+    "The largest confusion is that of the largest share of a class; classes in one validation block come last.",
     f"Few labels are fewer than {FEW_LABELS_PX:,} training pixels of a class.",
-    "The range behind a score holds 90 % of the scores that come out when the held-back blocks are drawn again with "
+    "The range behind a score holds 90 % of the scores that come out when the validation blocks are drawn again with "
     f"repetition, {DRAWS} times; it is called wide from {WIDE_SPREAD:.2f}. It needs two blocks.",
 )
+
+GRADES = {
+    "good": "good",
+    "fair": "usable with care",
+    "weak": "do not trust",
+    "unproven": "unproven",
+    "unchecked": "not checked",
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``grade`` is good, fair, weak or unknown; ``headline`` one or two sentences; ``details`` what is behind it."""
+    """``grade`` is good, fair, weak or unknown; ``headline`` sentences, what went wrong first; ``details`` what is
+    behind it."""
 
     grade: str
-    headline: str
+    headline: tuple[str, ...]
     details: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What is known of a class: labelled pixels that trained and that were held back, and its IoU if it has one."""
+    """What is known of a class: labelled pixels for training and for validation, its `Scores` where it has them, the
+    range of its IoU, and the validation ``blocks`` and ``places`` of `Spread`."""
 
     name: str
     trained_px: int
-    held_back_px: int
-    iou: float | None
+    validation_px: int = 0
+    iou: float | None = None
+    f1: float | None = None
+    producers: float | None = None
+    users: float | None = None
+    iou_range: Range | None = None
+    blocks: int = 0
+    places: float = 0.0
 
     @property
     def grade(self) -> str:
-        """good, fair, weak, unproven (too few held-back pixels) or unchecked (none)."""
-        if self.held_back_px == 0 or self.iou is None:
+        """good, fair, weak, unproven (too few places, or too uncertain) or unchecked (no validation pixel)."""
+        if self.validation_px == 0 or self.iou is None:
             return "unchecked"
-        if self.held_back_px < UNPROVEN_PX:
+        if self.places <= UNPROVEN_PLACES or self.uncertain:
             return "unproven"
         return "good" if self.iou >= GOOD_IOU else "fair" if self.iou >= FAIR_IOU else "weak"
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether other blocks could have called it good as well as not to be trusted."""
+        return self.iou_range is not None and self.iou_range[0] < FAIR_IOU and self.iou_range[1] >= GOOD_IOU
 
-def judge(
-    classes: Sequence[LandCoverClass], trained_px: Sequence[int], matrix: Counts | None, blocks: Sequence[Counts] = ()
-) -> Verdict:
-    """The verdict on a model from its confusion matrix on held-back ground (None: nothing was held back).
 
-    trained_px: training pixels, one a class. blocks: the matrix of each held-back block, where known.
+def judge(classes: Sequence[LandCoverClass], trained_px: Sequence[int], blocks: Sequence[Counts]) -> Verdict:
+    """The verdict on a model from the confusion matrix of each validation block (none: no validation was made).
+
+    trained_px: training pixels, one a class.
     """
-    if matrix is None or not matrix.sum():
+    if not blocks:
         return _unchecked(classes, trained_px)
-    scores = score(matrix)
-    checked = [
-        Checked(item.name, trained, int(held_back), iou)
-        for item, trained, held_back, iou in zip(classes, trained_px, matrix.sum(1), scores.iou, strict=True)
-    ]
+    matrix, found = np.sum(blocks, axis=0), spread(blocks)
+    scores, checked = score(matrix), check_classes(classes, trained_px, blocks)
+    largest, *others = _confusions(checked, matrix) or [(0.0, "")]
     details = [
-        _in_figures(scores, checked, blocks),
-        *_mistakes(checked, matrix),
-        *_doubts(checked, blocks),
+        _in_figures(scores, checked, found),
+        *(sentence for share, sentence in others if share >= SERIOUS_CONFUSION),
+        *_doubts(checked, found, len(blocks)),
         *_advice(checked),
     ]
-    return Verdict(_overall(scores, checked), _headline(checked), tuple(details))
+    confusion = [f"Largest confusion: {largest[1]}"] if largest[0] >= LEAST_CONFUSION else []
+    return Verdict(_overall(scores, checked), (*confusion, *_by_grade(checked)), tuple(details))
 
 
-def miou_range(blocks: Sequence[Counts]) -> tuple[float, float] | None:
-    """The range of mIoU that the choice of blocks alone explains (5th to 95th percentile); None below two blocks."""
-    if len(blocks) < 2:
-        return None
-    stack = np.stack(list(blocks))
-    draws = np.random.default_rng(0).integers(len(stack), size=(DRAWS, len(stack)))
-    found = [score(stack[draw].sum(0)).miou for draw in draws]
-    known = [value for value in found if value is not None]
-    if not known:
-        return None
-    low, high = np.percentile(known, (5, 95))
-    return float(low), float(high)
+def check_classes(
+    classes: Sequence[LandCoverClass], trained_px: Sequence[int], blocks: Sequence[Counts]
+) -> list[Checked]:
+    """What is known of each class; see `judge`."""
+    if not blocks:
+        return [Checked(item.name, trained) for item, trained in zip(classes, trained_px, strict=True)]
+    matrix, found = np.sum(blocks, axis=0), spread(blocks)
+    scores = score(matrix)
+    figures = (scores.iou, scores.f1, scores.producers, scores.users, found.iou, found.blocks, found.places)
+    rows = zip(classes, trained_px, matrix.sum(1).tolist(), *figures, strict=True)
+    return [Checked(item.name, *row) for item, *row in rows]
 
 
 def listing(names: Sequence[str]) -> str:
@@ -100,8 +126,8 @@ def _unchecked(classes: Sequence[LandCoverClass], trained_px: Sequence[int]) -> 
     details = ["Train again with a share for validation, or compare a map with ground that you know."]
     if few:
         details.append(f"Few labels: {listing(few)} (fewer than {FEW_LABELS_PX:,} pixels each).")
-    headline = "No validation was made: no labelled ground was held back, so how good this model is, is not known."
-    return Verdict("unknown", headline, tuple(details))
+    headline = "No validation was made: all labels were used for training, so how good this model is, is not known."
+    return Verdict("unknown", (headline,), tuple(details))
 
 
 def _overall(scores: Scores, checked: Sequence[Checked]) -> str:
@@ -111,70 +137,81 @@ def _overall(scores: Scores, checked: Sequence[Checked]) -> str:
     return "good" if miou >= GOOD_IOU and sure else "fair" if miou >= FAIR_IOU else "weak"
 
 
-def _headline(checked: Sequence[Checked]) -> str:
-    grouped = {grade: [item for item in checked if item.grade == grade] for grade in _SAYINGS}
-    parts = []
+def _by_grade(checked: Sequence[Checked]) -> list[str]:
+    sentences = []
     for grade, saying in _SAYINGS.items():
-        if grouped[grade]:
-            parts.append(saying.format(listing([_with_reason(item) for item in grouped[grade]])))
-    return " ".join(parts)
+        items = [_with_reason(item) for item in checked if item.grade == grade]
+        if items:
+            sentences.append(saying.format(listing(items)))
+    return sentences
 
 
+# The worst first: it is what the reader must not miss.
 _SAYINGS = {
-    "good": "Good for {}.",
-    "fair": "Usable with care for {}.",
     "weak": "Do not trust {}.",
-    "unproven": "Unproven for {}.",
     "unchecked": "Not checked at all: {}.",
+    "unproven": "Unproven for {}.",
+    "fair": "Usable with care for {}.",
+    "good": "Good for {}.",
 }
 
 
 def _with_reason(item: Checked) -> str:
-    if item.grade == "good":
+    if item.grade in ("good", "unchecked") or item.iou is None:
         return item.name
-    if item.grade == "unproven":
-        return f"{item.name} (only {item.held_back_px} pixels were held back)"
-    if item.grade == "unchecked" or item.iou is None:
-        return item.name
+    if item.places <= UNPROVEN_PLACES:
+        where = (
+            f"only {_blocks(item.blocks)}"
+            if item.blocks <= UNPROVEN_PLACES
+            else f"most of it in {_blocks(round(item.places))}"
+        )
+        return f"{item.name} (IoU {item.iou:.2f}, but {where})"
+    if item.uncertain and item.iou_range:
+        low, high = item.iou_range
+        return f"{item.name} (IoU {item.iou:.2f}, but {low:.2f} to {high:.2f} with other blocks)"
     labels = f" from {item.trained_px:,} labelled pixels" if item.trained_px < FEW_LABELS_PX else ""
     return f"{item.name} (IoU {item.iou:.2f}{labels})"
 
 
-def _in_figures(scores: Scores, checked: Sequence[Checked], blocks: Sequence[Counts]) -> str:
+def _blocks(count: int) -> str:
+    return f"{count} validation block{'s' * (count != 1)}"
+
+
+def _in_figures(scores: Scores, checked: Sequence[Checked], found: Spread) -> str:
     right, count = round((scores.overall_accuracy or 0) * 100), sum(item.iou is not None for item in checked)
     of_classes = f"over {count} classes" if count > 1 else "of the one class"
-    found = miou_range(blocks)
-    spread = f"; {found[0]:.2f} to {found[1]:.2f} if other blocks had been looked at" if found else ""
+    other = f"; {found.miou[0]:.2f} to {found.miou[1]:.2f} with other validation blocks" if found.miou else ""
     return (
-        f"On held-back ground {right} of 100 pixels were right, and the mean IoU {of_classes} was "
-        f"{scores.miou or 0:.2f}{spread}."
+        f"In the validation blocks {right} of 100 pixels were right, and the mean IoU {of_classes} was "
+        f"{scores.miou or 0:.2f}{other}."
     )
 
 
-def _mistakes(checked: Sequence[Checked], matrix: Counts) -> list[str]:
-    sentences = []
+def _confusions(checked: Sequence[Checked], matrix: Counts) -> list[tuple[float, str]]:
+    """For each class the one that it is most often mapped as: the share of its pixels, a sentence. Largest first; those
+    of classes in one validation block, which may be a handful of pixels, last."""
+    found = []
     for index, item in enumerate(checked):
-        if item.grade not in ("weak", "fair"):
-            continue
         missed = matrix[index].copy()
         missed[index] = 0
-        rival, share = int(missed.argmax()), missed.max() / item.held_back_px
-        if share >= 0.25:
-            sentences.append(f"{round(share * 100)} % of {item.name} was mapped as {checked[rival].name}.")
-    return sentences
+        if missed.any():
+            rival, share = int(missed.argmax()), float(missed.max() / item.validation_px)
+            pixels = f"{missed.max():,} of {item.validation_px:,} pixels"
+            said = f"{share * 100:.0f} % of {item.name} was mapped as {checked[rival].name} ({pixels})."
+            found.append((item.blocks == 1, share, said))
+    return [(share, said) for _, share, said in sorted(found, key=lambda entry: (entry[0], -entry[1]))]
 
 
-def _doubts(checked: Sequence[Checked], blocks: Sequence[Counts]) -> list[str]:
+def _doubts(checked: Sequence[Checked], found: Spread, blocks: int) -> list[str]:
     sentences = []
-    total = sum(item.held_back_px for item in checked)
-    largest = max(checked, key=lambda item: item.held_back_px)
-    if largest.held_back_px > ONE_CLASS_RULES * total:
-        share = round(100 * largest.held_back_px / total)
-        sentences.append(f"{share} % of the held-back pixels are {largest.name}: overall accuracy says little here.")
-    found = miou_range(blocks)
-    if found and found[1] - found[0] >= WIDE_SPREAD:
+    total = sum(item.validation_px for item in checked)
+    largest = max(checked, key=lambda item: item.validation_px)
+    if largest.validation_px > ONE_CLASS_RULES * total:
+        share = round(100 * largest.validation_px / total)
+        sentences.append(f"{share} % of the validation pixels are {largest.name}: overall accuracy says little here.")
+    if found.miou and found.miou[1] - found.miou[0] >= WIDE_SPREAD:
         sentences.append("That range is wide: expect other quality in other places.")
-    if len(blocks) == 1:
+    if blocks == 1:
         sentences.append("All of it comes from one block of ground: how scores vary from place to place is not known.")
     return sentences
 

@@ -27,6 +27,8 @@ from ..outputs import Outputs
 from ..raster.normalise import Scaling
 from ..raster.read import Raster, open_raster
 from ..report.scores import score
+from ..report.table import training_table
+from ..report.training_report import training_report
 from ..reporter import Reporter, Whole, in_words
 from ..result import Result
 from ..training.estimate import measure_costs
@@ -47,14 +49,17 @@ from ..training.landcover import (
 from ..training.learners import Learner, OnFeatures, WithBackbone
 from ..training.loop import FitResult, FitSettings
 from ..training.pixels import Weighing, add_pixels
+from ..training.repeats import labelled_once, without_copies
 from ..training.samples import LabelledImage
-from ..training.summary import build_report, label_lines
+from ..training.summary import label_lines, report_data
 
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
 TILE_PX = {"pixel": 128, "latent": 256}
 # Tiles over which the report's weights of a fuser are taken, where they differ from tile to tile.
 SHOWN_TILES = 16
+# What the table beside a report ends in, so that it replaces no other table of that name.
+TABLE_SUFFIX = ".scores.csv"
 # A pixel size further than this factor from those of a backbone's training is told to the user.
 FOREIGN_SIZE = 2.0
 # Widths that train in minutes on two cores; the published UPerNet has 512.
@@ -68,6 +73,9 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     with ExitStack() as stack:
         rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
         bands = _bands(request, rasters)
+        with reporter.phase("Comparing the images"):
+            chosen, copies = without_copies(list(zip(rasters, bands, strict=True)), reporter)
+        rasters, bands = [raster for raster, _ in chosen], [own for _, own in chosen]
         with reporter.phase("Reading labels"):
             labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
@@ -85,6 +93,8 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             if not window.empty
         ]
         with reporter.phase("Looking for labelled ground"):
+            images, repeats = labelled_once(images, reporter)
+            labels = replace(labels, notes=(*copies, *labels.notes, *repeats))
             ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
         ground = within_budget(ground, extractor, reporter)
         config = _decoder_config(request, extractor, len(ground.classes))
@@ -126,8 +136,12 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     write_model(outputs.part(request.model), header, tensors)
     if request.report:
         fusion = fusion if decoder.uses_features else []
-        html = build_report(header, ground, labels, result, fusion, weighing, device_title(device))
-        outputs.part(request.report).write_text(html, encoding="utf-8")
+        table = Path(request.report).with_suffix(TABLE_SUFFIX).name
+        data = report_data(header, ground, labels, result, fusion, weighing, device_title(device), table)
+        page = outputs.part(request.report)
+        page.write_text(training_report(data), encoding="utf-8")
+        # A side file of the report: it gets its name, and replaces the one before, together with it.
+        page.with_suffix(TABLE_SUFFIX).write_text(training_table(data), encoding="utf-8", newline="")
     stored = _keep(header, tensors, outputs, reporter)
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
     return Result(_written(request), _values(header, result, stored, device))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -66,6 +67,31 @@ def lattices(grids: Sequence[Grid], block_px: int) -> list[BlockLattice]:
         BlockLattice(grid, 0, size, reference.crs_wkt) if grid.crs_wkt else BlockLattice(grid, number + 1, 0.0, "")
         for number, grid in enumerate(grids)
     ]
+
+
+def sharing_ground(grids: Sequence[Grid]) -> list[tuple[int, ...]]:
+    """For each image the places of the earlier ones that show some of its ground, by the rectangles around them; none
+    for an image without a CRS."""
+    reference = next((grid.crs_wkt for grid in grids if grid.crs_wkt), "")
+    boxes = np.array([_rectangle(grid, reference) for grid in grids])
+    places: list[list[int]] = [[] for _ in grids]
+    later, earlier = shapely.STRtree(boxes).query(boxes, predicate="intersects")
+    common, areas = shapely.area(shapely.intersection(boxes[later], boxes[earlier])), shapely.area(boxes)
+    # Neighbours that only touch must not share ground by rounding.
+    meeting = (earlier < later) & (common > 1e-6 * np.minimum(areas[later], areas[earlier]))
+    for image, place in zip(later[meeting].tolist(), earlier[meeting].tolist(), strict=True):
+        places[image].append(place)
+    return [tuple(sorted(found)) for found in places]
+
+
+def _rectangle(grid: Grid, crs_wkt: str) -> shapely.Polygon:
+    """The rectangle around an image in a CRS; empty where it has none there."""
+    if not grid.crs_wkt:
+        return shapely.Polygon()
+    bounds = grid.extent
+    if grid.crs_wkt != crs_wkt:
+        bounds = Transformer.from_crs(grid.crs_wkt, crs_wkt, always_xy=True).transform_bounds(*bounds, errcheck=False)
+    return shapely.box(*bounds) if np.isfinite(bounds).all() else shapely.Polygon()
 
 
 def merged(counts: Mapping[BlockId, NDArray[np.int64]], merge: int) -> dict[BlockId, NDArray[np.int64]]:

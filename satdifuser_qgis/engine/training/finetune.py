@@ -42,11 +42,11 @@ class Tuning:
         """For log and report."""
         if self.kept:
             return (
-                f"the backbone was fine-tuned: mean IoU of fuser and head on the ground held back rose from "
+                f"the backbone was fine-tuned: mean IoU of the diffusion features in the validation blocks rose from "
                 f"{self.frozen:.3f} to {self.tuned:.3f}"
             )
         return (
-            f"fine-tuning the backbone did not pay (mean IoU of fuser and head on the ground held back "
+            f"fine-tuning the backbone did not pay (mean IoU of the diffusion features in the validation blocks "
             f"{self.tuned:.3f}, frozen {self.frozen:.3f}), so the backbone stays as it was"
         )
 

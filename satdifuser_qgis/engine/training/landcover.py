@@ -17,7 +17,7 @@ from ..features import Extractor
 from ..raster.grid import Window
 from ..raster.normalise import Scaling, measure
 from ..reporter import Reporter, Whole
-from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged
+from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged, sharing_ground
 from .estimate import Costs
 from .learners import OnFeatures
 from .loop import BATCH, FitResult, FitSettings, fit, new_decoder
@@ -90,7 +90,7 @@ def survey(
     EngineError("too_few_labels") where fewer than two classes are left.
     """
     # Labels are read once, by small squares; how many tiles there are says how many squares make one of about
-    # thirty blocks.
+    # thirty blocks. Ground counts once, so that more images of it do not make the blocks larger.
     square_px = max(8, images[0].side // 4)
     squares = lattices([image.raster.grid for image in images], square_px)
     tiles, without_data = find_tiles(images, squares, len(classes), tile_px, reporter)
@@ -100,7 +100,7 @@ def survey(
         images = _renumbered(images, present, len(classes))
         tiles = [replace(tile, counts={b: pixels[present] for b, pixels in tile.counts.items()}) for tile in tiles]
         classes, without_data = tuple(classes[index] for index in present), without_data[present]
-    merge = max(1, round(images[0].side * float(np.sqrt(len(tiles) / BLOCKS)) / square_px))
+    merge = max(1, round(images[0].side * float(np.sqrt(_different(images, tiles) / BLOCKS)) / square_px))
     tiles = [replace(tile, counts=merged(tile.counts, merge)) for tile in tiles]
     counts: dict[BlockId, NDArray[np.int64]] = {}
     for tile in tiles:
@@ -123,6 +123,18 @@ def within_budget(ground: Ground, extractor: Extractor, reporter: Reporter) -> G
     )
     chosen = replace(ground, tiles=tiles)
     return replace(chosen, ignored={**ground.ignored, NO_ROOM: ground.class_pixels - chosen.class_pixels})
+
+
+def _different(images: Sequence[LabelledImage], tiles: Sequence[LabelledTile]) -> int:
+    """How many tiles there are, without those whose labelled squares all lie in earlier images of the same ground."""
+    sharing = sharing_ground([image.raster.grid for image in images])
+    squares: list[set[BlockId]] = [set() for _ in images]
+    different = 0
+    for tile in tiles:
+        seen = set().union(*(squares[place] for place in sharing[tile.image]))
+        different += not tile.counts.keys() <= seen
+        squares[tile.image].update(tile.counts)
+    return different
 
 
 def _renumbered(images: Sequence[LabelledImage], present: NDArray[np.intp], classes: int) -> list[LabelledImage]:
@@ -166,7 +178,9 @@ def choose_scaling(
     if kind:
         return SCALING[kind], {}
     if not trial_rounds(ground, kind):
-        reason = "there is one image" if len(ground.images) == 1 else "no ground is held back to judge others by"
+        reason = (
+            "there is one image" if len(ground.images) == 1 else "no validation blocks are there to judge others by"
+        )
         whole.reporter.log(f"Scaling: constants of the training data, since {reason}.")
         return "constant", {}
     tried = {}
@@ -183,7 +197,7 @@ def choose_scaling(
         tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
     best = max(tried, key=lambda name: tried[name])
     listed = ", ".join(f"{name} {value:.3f}" for name, value in tried.items())
-    whole.reporter.log(f"Scaling: {best} (mean IoU on the blocks held back: {listed}).")
+    whole.reporter.log(f"Scaling: {best} (mean IoU in the validation blocks: {listed}).")
     return best, tried
 
 

@@ -65,15 +65,15 @@ class Weighing:
     def sentence(self) -> str:
         """For log and report."""
         fused, plain = (f"{share * 100:.0f} %" for share in (self.share, 1 - self.share))
-        parts = f"{fused} by fuser and head, {plain} by single pixels and the 5 × 5 around them"
+        parts = f"Diffusion features weigh {fused}, single pixels with the 5 × 5 around them {plain}"
         if self.miou is None:
-            return f"The map is decided {parts}: no held-back ground tells which to trust more."
+            return f"{parts}: without validation blocks nothing tells which to trust more."
         figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
-        said = f"The map is decided {parts} (mean IoU on held-back ground {figures}, {self.miou:.3f} together)."
+        said = f"{parts} (mean IoU in the validation blocks: {figures}, {self.miou:.3f} together)."
         if self.best_share is not None and self.best_share > self.share:
             said += (
-                f" That ground favours {self.best_share * 100:.0f} % by fuser and head, but by no more than chance may "
-                "explain, so the smaller share was taken; labels in more places would tell."
+                f" These blocks favour {self.best_share * 100:.0f} % for the features, but by no more than chance may "
+                "explain, so the smaller weight was taken; labels in more places would tell."
             )
         return said
 
@@ -164,7 +164,7 @@ def _weigh(
     if not weight.any():
         return Weighing(UNKNOWN_SHARE)
     if not np.isfinite(losses).all():
-        raise diverged("On the ground held back what the trained model says is no number.")
+        raise diverged("In the validation blocks what the trained model says is no number.")
     best, chosen = best_and_chosen(losses[:, weight > 0], weight[weight > 0])
     mious = [score(matrix.sum(axis=0)).miou for matrix in matrices]
     return Weighing(SHARES[chosen], SHARES[best], mious[-1], mious[0], mious[chosen], matrices[chosen])

@@ -176,7 +176,7 @@ def _read(image: LabelledImage, scaling: Scaling, tile: LabelledTile, tile_px: i
     return resize(pixels[None], tile_px)[0]
 
 
-def _on_data(image: LabelledImage, window: Window, labels: NDArray[np.int16]) -> NDArray[np.int16]:
+def on_data(image: LabelledImage, window: Window, labels: NDArray[np.int16]) -> NDArray[np.int16]:
     """The labels of a window without those on pixels that hold no data."""
     if (labels < 0).all():
         return labels
@@ -189,7 +189,7 @@ def _count(
 ) -> tuple[dict[BlockId, NDArray[np.int64]], NDArray[np.int64]]:
     """Labelled pixels of each class, by block, and those inside the image that hold no data."""
     drawn = image.labels(window)
-    labels = _on_data(image, window, drawn)
+    labels = on_data(image, window, drawn)
     known = labels >= 0
     inside = window.intersection(image.raster.grid.whole)
     lost = ((drawn >= 0) & ~known)[: inside.height, : inside.width]
@@ -208,7 +208,7 @@ def _targets(
     window = Window(tile.row, tile.column, image.side, image.side)
     index, blocks = lattice.ids(window)
     block = np.array([numbers.get(item, UNLABELLED) for item in blocks])[index]
-    labels = _on_data(image, window, image.labels(window))
+    labels = on_data(image, window, image.labels(window))
     target, held_back = np.where(block < 0, labels, UNLABELLED), np.where(block < 0, UNLABELLED, labels)
     held_back[: tile.fresh[0]] = UNLABELLED
     held_back[:, : tile.fresh[1]] = UNLABELLED

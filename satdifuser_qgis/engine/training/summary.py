@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model_file import ModelHeader
-from ..report.training_report import FusionWeight, InputImage, LabelCount, TrainingReport, training_report
+from ..report.streams import level_in_words, streams_in_words
+from ..report.training_report import FusionWeight, InputImage, LabelCount, TrainingReport
 from .finetune import Tuning
 from .label_sources import LabelSources
 from .landcover import Ground
@@ -15,18 +16,18 @@ from .pixels import Weighing
 
 
 def label_lines(ground: Ground) -> list[str]:
-    """A line a class for the log: labelled pixels that are used, held back, and ignored with the reason."""
+    """A line a class for the log: labelled pixels that are used, those of them for validation, and those ignored."""
     lines = []
     counts = zip(ground.classes, ground.class_pixels, ground.held_back_pixels, strict=True)
     for index, (item, used, held_back) in enumerate(counts):
         ignored = "".join(
             f", {lost[index]:,} more ignored ({why})" for why, lost in ground.ignored.items() if lost[index]
         )
-        lines.append(f'Class "{item.name}": {used:,} labelled pixels, {held_back:,} of them held back{ignored}.')
+        lines.append(f'Class "{item.name}": {used:,} labelled pixels, {held_back:,} of them for validation{ignored}.')
     return lines
 
 
-def build_report(
+def report_data(
     header: ModelHeader,
     ground: Ground,
     labels: LabelSources,
@@ -34,20 +35,24 @@ def build_report(
     fusion: Sequence[dict[str, float | int | str]],
     weighing: Weighing | None,
     device: str,
-) -> str:
-    """The HTML of a training's report."""
-    data = TrainingReport(
+    table: str,
+) -> TrainingReport:
+    """A training as the data of its report; ``table`` is the name of the file beside it."""
+    words = _stream_words(header)
+    return TrainingReport(
         model_name=header.name,
         task="Train a land-cover model",
         classes=ground.classes,
         label_counts=_label_counts(ground),
         curve=result.curve,
         best_step=result.best_step,
-        matrix=result.matrix,
         blocks=tuple(matrix for matrix in result.matrices if matrix.sum()) if result.matrices is not None else (),
         split=_split(ground),
         settings=_settings(header),
-        fusion=tuple(FusionWeight(int(f["time"]), str(f["stream"]), float(f["weight"])) for f in fusion),
+        fusion=tuple(
+            FusionWeight(int(f["time"]), words.get(str(f["stream"]), str(f["stream"])), float(f["weight"]))
+            for f in fusion
+        ),
         decided=weighing.sentence if weighing else "",
         warnings=labels.notes,
         inputs=tuple(
@@ -59,8 +64,22 @@ def build_report(
             *((name, version) for name, version in header.versions.items()),
             ("Computed on", device),
         ),
+        table=table,
     )
-    return training_report(data)
+
+
+def _stream_words(header: ModelHeader) -> dict[str, str]:
+    """What the report calls the streams, and a mixture's experts, of the model."""
+    strides = {name: scale["stride"] for scale in header.decoder["scales"] for name in scale["streams"]}
+    levels = sorted(set(strides.values()))
+    experts = range(1, header.decoder["experts"] + 1)
+    return streams_in_words(strides) | {
+        f"expert {number} of {len(experts)}, stride {stride}": ", ".join(
+            part for part in (f"expert {number} of {len(experts)}", level_in_words(stride, levels)) if part
+        )
+        for number in experts
+        for stride in levels
+    }
 
 
 def _label_counts(ground: Ground) -> tuple[LabelCount, ...]:
@@ -84,9 +103,9 @@ def _split(ground: Ground) -> str:
     if any(lattice.crs_wkt or lattice.size for lattice in ground.lattices):
         return (
             f"{len(ground.held_back)} of {total} blocks of ground, {ground.block_px} × {ground.block_px} pixels each, "
-            "were held back in all images that show them."
+            "were kept out of training for validation, in all images that show them."
         )
-    return f"{len(ground.held_back)} of {total} images were held back as a whole."
+    return f"{len(ground.held_back)} of {total} images were kept out of training for validation."
 
 
 def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
@@ -103,7 +122,7 @@ def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
         ("Fusion", str(decoder["fusion"])),
         ("Head", str(decoder["head"]) + (" with the pixels beside the features" if header.spectral else "")),
         ("Fine-tuned", tuned),
-        ("Best step", str(training["best_step"])),
+        ("Step that was kept", str(training["best_step"])),
         ("Seed", str(training["seed"])),
     )
 
