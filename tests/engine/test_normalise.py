@@ -7,6 +7,7 @@ import pytest
 
 from satdifuser_qgis.engine.raster.normalise import Scaling, check_range, limits, measure, scale
 from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.raster.spots import look
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import landscape, write_raster
 
@@ -90,17 +91,17 @@ def test_an_image_of_quite_other_values_than_the_training_images_is_refused(tmp_
         with pytest.raises(
             EngineError, match="constants of the training images, takes those from -10 to 260"
         ) as caught:
-            check_range(constants, raster, BANDS)
+            check_range(constants, raster, look(raster, BANDS))
         assert "percentiles of each image (SCALING 2)" in caught.value.remedy
-        check_range(Scaling("percentile"), raster, BANDS)
+        check_range(Scaling("percentile"), raster, look(raster, BANDS))
     with open_raster(write_raster(tmp_path / "bright.tif", np.full((3, 64, 64), 300, np.uint16))) as raster:
-        check_range(constants, raster, BANDS)
+        check_range(constants, raster, look(raster, BANDS))
 
 
 def test_limits_are_judged_by_valid_pixels_only(tmp_path):
     values = np.full((3, 64, 64), 30000, np.uint16)
     with open_raster(write_raster(tmp_path / "a.tif", values, nodata=30000)) as raster:
-        check_range(Scaling("none", (0.0,) * 3, (1.0,) * 3), raster, BANDS)
+        check_range(Scaling("none", (0.0,) * 3, (1.0,) * 3), raster, look(raster, BANDS))
 
 
 def test_one_value_only_lands_in_the_middle():
