@@ -98,6 +98,20 @@ def test_an_image_of_quite_other_values_than_the_training_images_is_refused(tmp_
         check_range(constants, raster, look(raster, BANDS))
 
 
+def test_shares_are_refused_where_thousands_are_wanted_and_dark_ground_is_not(tmp_path):
+    """QGIS saves a file with a declared scale as real numbers of 0 to 1."""
+    constants = Scaling("constant", (300.0,) * 3, (1100.0,) * 3)
+    for name, dtype, high, refused in (("shares", "float32", 0.4, True), ("dark", "uint16", 6, False)):
+        ramp = np.linspace(0, high, 3 * 90 * 700).reshape(3, 90, 700)
+        with open_raster(write_raster(tmp_path / f"{name}.tif", (ramp + 300 * (not refused)).astype(dtype))) as raster:
+            spots = look(raster, BANDS)
+            if not refused:
+                check_range(constants, raster, spots)
+                continue
+            with pytest.raises(EngineError, match=r"lie between 0 and 0\.4.*takes those from 300 to 1100"):
+                check_range(constants, raster, spots)
+
+
 def test_limits_are_judged_by_valid_pixels_only(tmp_path):
     values = np.full((3, 64, 64), 30000, np.uint16)
     with open_raster(write_raster(tmp_path / "a.tif", values, nodata=30000)) as raster:

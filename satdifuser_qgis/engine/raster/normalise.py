@@ -30,6 +30,8 @@ _CUT = (LIMIT - 1) / 2
 # Kinds whose limits the user gives.
 _GIVEN = ("divisor", "none")
 _MOST_CUT = 0.5
+# Of the range between the limits, what values take at least unless there is one only.
+_LEAST_SPREAD = 0.001
 # What 8-bit, reflectance and 16-bit images are usually divided by.
 _DIVISORS = (255, 10_000, 65_535)
 
@@ -57,9 +59,9 @@ def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor
     """The scaling of one image ("percentile") or of all training images together ("constant").
 
     Limits are in the numbers of the first image; `in_units` makes them those of the others. "divisor" takes 0 to
-    ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at,
-    evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where an image has no
-    valid pixel, or lies beyond limits that were given.
+    ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at, evenly thinned, so that
+    figures do not depend on memory. Raises EngineError("bad_input") where an image has no valid pixel, or lies beyond
+    limits that were given.
     """
     units = units_of(*images[0])
     if kind in _GIVEN:
@@ -104,19 +106,20 @@ def _converted(values: Floats, of: Sequence[Units], to: Sequence[Units]) -> Floa
 
 
 def check_range(scaling: Scaling, raster: Raster, spots: Spots) -> None:
-    """Raises EngineError("bad_input") where most values of an image lie beyond the scaling's limits.
+    """Raises EngineError("bad_input") where most values of an image lie beyond the scaling's limits, or where all fill
+    less than a thousandth of the range between them, as shares of 0 to 1 do where thousands are wanted.
 
-    They would all be cut, and the network would see one colour. Limits that are measured for each image fit it.
-    ``spots`` are those of the raster.
+    The network would see one colour. Limits that are measured for each image fit it. ``spots`` are those of the raster.
     """
-    if not scaling.low:
-        return
     values = spots.values
+    if not scaling.low or not values.size:
+        return
     low, high = (np.asarray(limit)[:, None] for limit in (scaling.low, scaling.high))
     beyond = (high - low) * _CUT
-    if np.count_nonzero((values > high + beyond) | (values < low - beyond)) <= values.size * _MOST_CUT:
-        return
+    cut = np.count_nonzero((values > high + beyond) | (values < low - beyond))
     least, most = float(values.min()), float(values.max())
+    if cut <= values.size * _MOST_CUT and not 0 < most - least < _LEAST_SPREAD * float((high - low).min()):
+        return
     if scaling.kind == "constant":
         how = "the constants of the training images"
         remedy = (
