@@ -10,13 +10,6 @@ import rasterio
 
 from ...protocol.errors import EngineError
 
-# What Translate writes where numbers mean the same but only one file says so; and what the stored numbers mean.
-_REMEDY = (
-    "If the stored numbers mean the same in both, remove the declaration from a copy (Raster > Conversion > Translate, "
-    'additional parameters "-a_scale 1 -a_offset 0"). If not, declare it for the other one too ("-a_scale … -a_offset '
-    '…"). Or train with percentiles of each image (Scaling of values).'
-)
-
 
 @dataclass(frozen=True)
 class Units:
@@ -50,16 +43,27 @@ def declared_units(dataset: rasterio.DatasetReader) -> tuple[Units, ...]:
 def check_units(name: str, units: Sequence[Units], other: str, others: Sequence[Units]) -> None:
     """Raises EngineError("bad_input") where one of two images declares scale and offset of a band and one does not.
 
-    ``units`` and ``others`` are those of the chosen bands; ``name`` and ``other`` begin and end a sentence. What the
-    numbers of the silent one mean nobody knows: the same, or what the other's become by scale and offset.
+    ``units`` and ``others`` are those of the chosen bands; ``name`` and ``other`` stand for the images in the text.
+    What the numbers of the silent one mean nobody knows: the same, or what the other's become by scale and offset.
     """
     for here, there in zip(units, others, strict=True):
         if here.declared != there.declared:
             raise EngineError(
                 "bad_input",
-                f"{name} declares {here} for its values, {other} {there}: their numbers cannot be compared.",
-                _REMEDY,
+                f"{name} declares {here} for its values, but {other} declares {there}: their numbers cannot be "
+                "compared.",
+                _remedy(here if here.declared else there),
             )
+
+
+def _remedy(declared: Units) -> str:
+    both = f"-a_scale {declared.scale:.9g} -a_offset {declared.offset:.9g}"
+    return (
+        "If stored numbers mean the same in both, make a copy of either that declares what the other does (Raster > "
+        f'Conversion > Translate, additional parameters "{both}", or "-a_scale 1 -a_offset 0" for nothing). If not, '
+        "bring one to the numbers of the other first (Raster > Raster Calculator), or train with percentiles of each "
+        "image (Scaling of values)."
+    )
 
 
 def units_note(name: str, units: Sequence[Units], other: str, others: Sequence[Units]) -> str:
@@ -68,4 +72,4 @@ def units_note(name: str, units: Sequence[Units], other: str, others: Sequence[U
     if not differing:
         return ""
     here, there = differing[0]
-    return f"{name} declares {here} for its values, {other} {there}: they are converted."
+    return f"{name} declares {here} for its values, while {other} declares {there}: they are converted."
