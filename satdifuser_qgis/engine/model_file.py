@@ -19,6 +19,7 @@ from ..protocol.codec import from_plain, to_plain
 from ..protocol.errors import EngineError
 from .outputs import target_of
 from .raster.normalise import Scaling
+from .raster.units import Units
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +55,8 @@ class ModelHeader:
     ``bands`` are the 1-based bands of the training raster and ``band_names`` their descriptions ("" where it
     has none). ``gsd_m`` is the pixel size the model was trained at, in metres, 0 where unknown. ``tile_px`` is the
     side of a tile, in pixels of that size. ``features`` and ``decoder`` are the constructor values of
-    `features.Recipe` and `decoder.DecoderConfig`.
+    `features.Recipe` and `decoder.DecoderConfig`. ``units`` are the scale and offset that the training raster declares
+    for each band; the numbers of ``scaling`` are in them. Older models have () and do not know.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ModelHeader:
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    units: tuple[Units, ...] = ()
 
 
 _FIELDS = frozenset(ModelHeader.__dataclass_fields__)
@@ -201,6 +204,8 @@ def _header_from(plain: dict[str, Any]) -> ModelHeader:
         (len(header.bands) != 3 or len(header.band_names) != 3, "there are not three bands"),
         (limits not in (0, 3) or (not limits and header.scaling.kind != "percentile"), "scaling is not of three bands"),
         (any(a >= b for a, b in zip(header.scaling.low, header.scaling.high, strict=True)), "scaling has no range"),
+        (len(header.units) not in (0, 3), "units are not of three bands"),
+        (any(not each.scale > 0 for each in header.units), "units have no scale"),
         (header.gsd_m < 0, "the pixel size is negative"),
         (not 8 <= header.tile_px <= _LARGEST_TILE, f"tiles have {header.tile_px} px"),
     ):

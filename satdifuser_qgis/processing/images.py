@@ -6,9 +6,11 @@ computes statistics and writes them beside the user's image (``.aux.xml``).
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -19,9 +21,12 @@ from qgis.core import (
     QgsProviderRegistry,
     QgsRasterDataProvider,
     QgsRasterLayer,
+    QgsRasterRange,
     QgsRectangle,
 )
 from qgis.PyQt.QtCore import QCoreApplication
+
+from ..protocol.nodata import AS_DECLARED, NoData
 
 translate = QCoreApplication.translate
 
@@ -30,7 +35,8 @@ translate = QCoreApplication.translate
 class Image:
     """A raster as QGIS knows it. ``crs`` is the one shown in QGIS, ``crs_in_file`` the one that the engine will see.
 
-    ``layer`` is the layer of the project, None for a file.
+    ``layer`` is the layer of the project, None for a file. ``nodata`` is what its properties say of pixels without
+    data.
     """
 
     name: str
@@ -41,6 +47,7 @@ class Image:
     extent: QgsRectangle
     band_count: int
     layer: Optional[QgsRasterLayer] = None
+    nodata: NoData = AS_DECLARED
 
     def styled(self) -> Optional[QgsRasterLayer]:
         """A layer with the style that the user gave the raster; None where there is none."""
@@ -85,7 +92,28 @@ def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:
         layer.extent(),
         layer.bandCount(),
         layer,
+        _nodata(layer.dataProvider()),
     )
+
+
+def _nodata(provider: QgsRasterDataProvider) -> NoData:
+    """What the user has set in the layer properties: additional values, and whether those of the file count."""
+    bands = range(1, provider.bandCount() + 1)
+    ranges = tuple((band, *_limits(found)) for band in bands for found in provider.userNoDataValues(band))
+    declared = (band for band in bands if provider.sourceHasNoDataValue(band))
+    return NoData(ranges, tuple(band for band in declared if not provider.useSourceNoDataValue(band)))
+
+
+def _limits(found: QgsRasterRange) -> Tuple[float, float]:
+    """Lowest and highest value of a range, both included; where it is open, that of all numbers."""
+    kinds = QgsRasterRange.BoundsType
+    low = -sys.float_info.max if math.isnan(found.min()) else found.min()
+    high = sys.float_info.max if math.isnan(found.max()) else found.max()
+    if found.bounds() in (kinds.IncludeMax, kinds.Exclusive):
+        low = math.nextafter(low, math.inf)
+    if found.bounds() in (kinds.IncludeMin, kinds.Exclusive):
+        high = math.nextafter(high, -math.inf)
+    return low, high
 
 
 def _provider(source: str) -> Optional[QgsRasterDataProvider]:

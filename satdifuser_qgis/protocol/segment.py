@@ -7,6 +7,7 @@ from typing import ClassVar, Dict, Optional, Tuple
 
 from .choices import DEVICE, check_choice, check_threads
 from .errors import FieldError
+from .nodata import AS_DECLARED, NoData
 
 _RASTER = (".tif", ".tiff")
 
@@ -18,7 +19,7 @@ class SegmentRequest:
     ``model`` is a model file, or the name of a shipped or stored model. ``bands`` are 1-based (empty: matched
     to the model's by name). ``extent`` is xmin, ymin, xmax, ymax in the raster's CRS. ``overlap`` is a
     percentage of a tile. ``min_area`` is in m², in pixels where the raster has no CRS; ``simplify`` is in map
-    units. Empty outputs are not written.
+    units. Empty outputs are not written. ``nodata`` is what the user set beside what the raster declares.
     """
 
     TASK: ClassVar[str] = "segment"
@@ -45,6 +46,7 @@ class SegmentRequest:
     polygons: str = ""
     probabilities: str = ""
     entropy: str = ""
+    nodata: NoData = AS_DECLARED
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap <= 75:

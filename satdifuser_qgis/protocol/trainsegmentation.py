@@ -8,6 +8,7 @@ from typing import ClassVar, Dict, Tuple
 from .choices import DEVICE, EXTRACTION, FINETUNE, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
 from .classes import StyledClass
 from .errors import FieldError
+from .nodata import NoData
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,11 @@ class TrainSegmentationRequest:
     that decides with it; validation says how much each of them counts, and without it they count alike. ``epochs`` 0 is
     automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the result where the validation gets
     better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
-    ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3.
+    ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3. ``nodata`` is
+    what the user set for each image beside what it declares, ``input`` first, or () where nothing is set.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
     SatDiFuser's published code does), ``threads``, ``name`` (empty: that of the file), ``styles``, ``raster_styles``,
-    ``label_copies``.
+    ``label_copies``, ``nodata``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"
@@ -65,6 +67,7 @@ class TrainSegmentationRequest:
     styles: Tuple[StyledClass, ...] = ()
     raster_styles: Tuple[Tuple[StyledClass, ...], ...] = ()
     report: str = ""
+    nodata: Tuple[NoData, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.labels and not self.label_rasters:
@@ -77,6 +80,11 @@ class TrainSegmentationRequest:
             raise ValueError(
                 f"raster_styles has {len(self.raster_styles)} styles, label_rasters {len(self.label_rasters)} rasters; "
                 "give one each, [] for a raster without a style"
+            )
+        if self.nodata and len(self.nodata) != 1 + len(self.more_inputs):
+            raise ValueError(
+                f"nodata has {len(self.nodata)} items, but there are {1 + len(self.more_inputs)} images; give one "
+                "each, {} for an image without any"
             )
         if any(band < 1 for band in self.bands):
             raise ValueError(f"bands are {self.bands} but bands are counted from 1")

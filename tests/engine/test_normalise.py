@@ -7,6 +7,7 @@ import pytest
 
 from satdifuser_qgis.engine.raster.normalise import Scaling, check_range, limits, measure, scale
 from satdifuser_qgis.engine.raster.read import open_raster
+from satdifuser_qgis.engine.raster.spots import look
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import landscape, write_raster
 
@@ -90,17 +91,31 @@ def test_an_image_of_quite_other_values_than_the_training_images_is_refused(tmp_
         with pytest.raises(
             EngineError, match="constants of the training images, takes those from -10 to 260"
         ) as caught:
-            check_range(constants, raster, BANDS)
+            check_range(constants, raster, look(raster, BANDS))
         assert "percentiles of each image (Scaling of values: Percentiles of each image)" in caught.value.remedy
-        check_range(Scaling("percentile"), raster, BANDS)
+        check_range(Scaling("percentile"), raster, look(raster, BANDS))
     with open_raster(write_raster(tmp_path / "bright.tif", np.full((3, 64, 64), 300, np.uint16))) as raster:
-        check_range(constants, raster, BANDS)
+        check_range(constants, raster, look(raster, BANDS))
+
+
+def test_shares_are_refused_where_thousands_are_wanted_and_dark_ground_is_not(tmp_path):
+    """QGIS saves a file with a declared scale as real numbers of 0 to 1."""
+    constants = Scaling("constant", (300.0,) * 3, (1100.0,) * 3)
+    for name, dtype, high, refused in (("shares", "float32", 0.4, True), ("dark", "uint16", 6, False)):
+        ramp = np.linspace(0, high, 3 * 90 * 700).reshape(3, 90, 700)
+        with open_raster(write_raster(tmp_path / f"{name}.tif", (ramp + 300 * (not refused)).astype(dtype))) as raster:
+            spots = look(raster, BANDS)
+            if not refused:
+                check_range(constants, raster, spots)
+                continue
+            with pytest.raises(EngineError, match=r"lie between 0 and 0\.4.*takes those from 300 to 1100"):
+                check_range(constants, raster, spots)
 
 
 def test_limits_are_judged_by_valid_pixels_only(tmp_path):
     values = np.full((3, 64, 64), 30000, np.uint16)
     with open_raster(write_raster(tmp_path / "a.tif", values, nodata=30000)) as raster:
-        check_range(Scaling("none", (0.0,) * 3, (1.0,) * 3), raster, BANDS)
+        check_range(Scaling("none", (0.0,) * 3, (1.0,) * 3), raster, look(raster, BANDS))
 
 
 def test_one_value_only_lands_in_the_middle():

@@ -31,6 +31,7 @@ from ...protocol.choices import DEVICE
 from ...protocol.codec import from_plain, to_plain
 from ...protocol.errors import EngineError
 from ...protocol.folders import plugin_version
+from ...protocol.nodata import NoData
 from ..failures import explain
 from ..raster.grid import Window
 from ..raster.read import Raster, open_raster
@@ -72,6 +73,7 @@ class Job:
     threads: int
     wanted: tuple[str, ...]
     plan: MapPlan
+    nodata: NoData
 
 
 @dataclass(frozen=True)
@@ -281,6 +283,7 @@ def _job(model_file: Path, device: torch.device, plan: MapPlan, raster: Raster, 
         threads=torch.get_num_threads(),
         wanted=tuple(sorted(make.wanted)),
         plan=plan,
+        nodata=raster.nodata,
     )
 
 
@@ -344,7 +347,7 @@ def _map_part(plain: dict[str, Any], worker: str) -> Done:
         )
     model = _model(job.model, job.digest, job.device)
     make = ProductMaker(model.header.classes, job.wanted)
-    with open_raster(job.raster) as raster:
+    with open_raster(job.raster, job.nodata) as raster:
         if raster.fingerprint() != job.fingerprint:
             raise EngineError("bad_input", f"{job.raster} is another raster there.")
         mapped = map_products(model, job.plan, raster, make, Silent())

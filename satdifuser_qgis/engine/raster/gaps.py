@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree  # nosec B405
 
@@ -10,7 +11,10 @@ import numpy as np
 import rasterio
 from rasterio.enums import MaskFlags
 
+from ...protocol.nodata import NoData
 from .grid import Window
+from .masks import has_nodata, is_given
+from .units import Units
 
 _SOURCES = ("SimpleSource", "ComplexSource", "AveragedSource", "KernelFilteredSource")
 # Of a file that holds more than this share of its pixels' size, hardly any block is missing.
@@ -20,8 +24,10 @@ _SPARSE = 0.05
 class Filled:
     """Rectangles of pixels outside of which all is nodata; of most files, which do not say, the whole raster."""
 
-    def __init__(self, dataset: rasterio.DatasetReader) -> None:
-        found = _rectangles(dataset)
+    def __init__(self, dataset: rasterio.DatasetReader, nodata: NoData, units: Sequence[Units]) -> None:
+        bands = range(1, dataset.count + 1)
+        empty = all(_is_empty(dataset, band, nodata, units[band - 1]) for band in bands)
+        found = _rectangles(dataset) if empty else None
         self.known = found is not None
         self._edges = np.array([(0, 0, dataset.height, dataset.width)] if found is None else found).reshape(-1, 4)
 
@@ -41,15 +47,22 @@ class Filled:
 
 
 def _rectangles(dataset: rasterio.DatasetReader) -> list[tuple[int, int, int, int]] | None:
-    """Top, left, bottom and right of each; None where the file does not say.
-
-    Only where nodata alone decides what is valid: a gap without nodata is 0, which may be a measurement.
-    """
-    if any(flags != [MaskFlags.nodata] for flags in dataset.mask_flag_enums):
-        return None
+    """Top, left, bottom and right of each; None where the file does not say."""
     if dataset.driver == "VRT":
         return _of_mosaic(dataset)
     return _of_blocks(dataset) if dataset.driver == "GTiff" else None
+
+
+def _is_empty(dataset: rasterio.DatasetReader, band: int, nodata: NoData, units: Units) -> bool:
+    """Whether nodata alone decides what is valid in a band, and what no file or block holds is nodata.
+
+    A gap without nodata is 0, which may be a measurement.
+    """
+    flags, declared = dataset.mask_flag_enums[band - 1], dataset.nodatavals[band - 1]
+    if flags not in ([MaskFlags.nodata], [MaskFlags.all_valid]):
+        return False
+    gap = np.array(0.0 if declared is None else declared, np.float64)
+    return has_nodata(dataset, band, nodata) or bool(is_given(gap, band, nodata, units))
 
 
 def _of_mosaic(dataset: rasterio.DatasetReader) -> list[tuple[int, int, int, int]] | None:

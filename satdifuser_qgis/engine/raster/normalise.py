@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.choices import SCALING
 from ...protocol.errors import EngineError
-from .grid import Window
 from .held import Bools, Floats
 from .read import Raster
+from .spots import Spots, look
+from .units import Units, check_units
 
 KINDS = SCALING[1:]
 # Percentiles of an image stretch are those of QGIS's own default; constants must also serve images that were
@@ -29,7 +30,8 @@ _CUT = (LIMIT - 1) / 2
 # Kinds whose limits the user gives.
 _GIVEN = ("divisor", "none")
 _MOST_CUT = 0.5
-_PROBES, _PROBE_PX = 8, 64
+# Of the range between the limits, what values take at least unless there is one only.
+_LEAST_SPREAD = 0.001
 # What 8-bit, reflectance and 16-bit images are usually divided by.
 _DIVISORS = (255, 10_000, 65_535)
 
@@ -56,35 +58,68 @@ class Scaling:
 def measure(kind: str, images: Sequence[tuple[Raster, tuple[int, ...]]], divisor: float = 0.0) -> Scaling:
     """The scaling of one image ("percentile") or of all training images together ("constant").
 
-    "divisor" takes 0 to ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at,
-    evenly thinned, so that figures do not depend on memory. Raises EngineError("bad_input") where an image has no
-    valid pixel, or lies beyond limits that were given.
+    Limits are in the numbers of the first image; `in_units` makes them those of the others. "divisor" takes 0 to
+    ``divisor``, "none" values that are 0 to 1 already. At most 4 million pixels are looked at, evenly thinned, so that
+    figures do not depend on memory. Raises EngineError("bad_input") where an image has no valid pixel, or lies beyond
+    limits that were given.
     """
+    units = units_of(*images[0])
     if kind in _GIVEN:
         bands, high = len(images[0][1]), float(divisor) if kind == "divisor" else 1.0
         scaling = Scaling(kind, (0.0,) * bands, (high,) * bands)
         for raster, chosen in images:
-            check_range(scaling, raster, chosen)
+            fitted = in_units(scaling, units, f'"{images[0][0].name}"', raster, chosen)
+            check_range(fitted, raster, look(raster, chosen))
         return scaling
     budget = _MOST_PIXELS // len(images)
-    pooled = np.concatenate([_sample(raster, chosen, budget) for raster, chosen in images], axis=1)
-    return limits(kind, pooled)
+    samples = [_converted(_sample(*image, budget), units_of(*image), units) for image in images]
+    return limits(kind, np.concatenate(samples, axis=1))
 
 
-def check_range(scaling: Scaling, raster: Raster, bands: tuple[int, ...]) -> None:
-    """Raises EngineError("bad_input") where most values of an image lie beyond the scaling's limits.
+def units_of(raster: Raster, bands: tuple[int, ...]) -> tuple[Units, ...]:
+    """The scale and offset that a raster declares for each of the bands."""
+    return tuple(raster.units[band - 1] for band in bands)
 
-    They would all be cut, and the network would see one colour. Limits that are measured for each image fit it. Up to
-    64 spots are looked at, whatever the size.
+
+def in_units(scaling: Scaling, units: Sequence[Units], whose: str, raster: Raster, bands: tuple[int, ...]) -> Scaling:
+    """The scaling with limits, which are in numbers of ``units``, as those that the raster stores for the same ground.
+
+    ``whose`` units these are ends a sentence; () are those of a model that does not know, which takes numbers as they
+    are. Limits that are measured for each image fit it. Raises EngineError("bad_input") where the raster declares scale
+    and offset and the other does not, or the other way round.
     """
-    if not scaling.low:
+    own = units_of(raster, bands)
+    if not scaling.low or not units or own == tuple(units):
+        return scaling
+    check_units(f'"{raster.name}"', own, whose, units)
+    limits = np.array([scaling.low, scaling.high])
+    low, high = _converted(limits.T, units, own).T
+    return replace(scaling, low=tuple(map(float, low)), high=tuple(map(float, high)))
+
+
+def _converted(values: Floats, of: Sequence[Units], to: Sequence[Units]) -> Floats:
+    """Values (C,N) of files that declare ``of`` as numbers of one that declares ``to``; unchanged where these agree."""
+    if tuple(of) == tuple(to):
+        return values
+    gain, shift = np.array([one.to(other) for one, other in zip(of, to, strict=True)]).T[:, :, None]
+    return values.astype(np.float64) * gain + shift
+
+
+def check_range(scaling: Scaling, raster: Raster, spots: Spots) -> None:
+    """Raises EngineError("bad_input") where most values of an image lie beyond the scaling's limits, or where all fill
+    less than a thousandth of the range between them, as shares of 0 to 1 do where thousands are wanted.
+
+    The network would see one colour. Limits that are measured for each image fit it. ``spots`` are those of the raster.
+    """
+    values = spots.values
+    if not scaling.low or not values.size:
         return
-    values = _probe(raster, bands)
     low, high = (np.asarray(limit)[:, None] for limit in (scaling.low, scaling.high))
     beyond = (high - low) * _CUT
-    if np.count_nonzero((values > high + beyond) | (values < low - beyond)) <= values.size * _MOST_CUT:
-        return
+    cut = np.count_nonzero((values > high + beyond) | (values < low - beyond))
     least, most = float(values.min()), float(values.max())
+    if cut <= values.size * _MOST_CUT and not 0 < most - least < _LEAST_SPREAD * float((high - low).min()):
+        return
     if scaling.kind == "constant":
         how = "the constants of the training images"
         remedy = (
@@ -101,16 +136,6 @@ def check_range(scaling: Scaling, raster: Raster, bands: tuple[int, ...]) -> Non
         f"takes those from {min(scaling.low):g} to {max(scaling.high):g}.",
         f"{remedy}; or bring the image to that range first (Raster > Raster Calculator).",
     )
-
-
-def _probe(raster: Raster, bands: tuple[int, ...]) -> Floats:
-    """Valid values (C,N) of small windows spread evenly over the raster; N may be 0."""
-    rows, cols = (
-        np.unique(np.linspace(0, max(0, length - _PROBE_PX), _PROBES).astype(int))
-        for length in (raster.grid.height, raster.grid.width)
-    )
-    found = [raster.read(bands, Window(int(r), int(c), _PROBE_PX, _PROBE_PX)) for r in rows for c in cols]
-    return np.concatenate([values[:, valid] for values, valid in found], axis=1)
 
 
 def limits(kind: str, values: Floats) -> Scaling:

@@ -19,6 +19,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
+from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
 from ..unopened import not_opened
 from .bands import band_name, match_bands, natural_bands, role_of
@@ -26,7 +27,8 @@ from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
 from .held import Bools, Floats, Held
-from .masks import has_mask, mask_note, opacity_bands
+from .masks import has_mask, is_given, mask_note, opacity_bands
+from .units import declared_units
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
 CACHE_BYTES = 64 * 2**20
@@ -41,12 +43,14 @@ class Raster:
 
     ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
     ``alpha`` are bands that the file declares as opacity: a mask, not a measurement, unless they are read as one of the
-    chosen bands. ``filled`` says where data can lie at all.
+    chosen bands. ``filled`` says where data can lie at all. ``nodata`` is what the user set beside what the file
+    declares. ``units`` are the scale and offset that the file declares for each band: values are read as stored.
     ``tags`` are the file's own, by domain ("" and "IMAGERY").
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, nodata: NoData = AS_DECLARED) -> None:
         self.path = path
+        self.nodata = nodata
         self.name = Path(path).stem
         self.dataset = _open(path)
         try:
@@ -57,7 +61,8 @@ class Raster:
         self.grid = _grid(self.dataset)
         # Read now: a dataset belongs to the thread that reads its pixels.
         self.tags: dict[str, dict[str, str]] = {name: self.dataset.tags(ns=name or None) for name in ("", "IMAGERY")}
-        self.filled = Filled(self.dataset)
+        self.units = declared_units(self.dataset)
+        self.filled = Filled(self.dataset, nodata, self.units)
         self.band_count: int = self.dataset.count
         self.band_names = tuple(band_name(text or "") for text in self.dataset.descriptions)
         self.dtype: str = self.dataset.dtypes[0]
@@ -114,13 +119,13 @@ class Raster:
 
     def mask_note(self, bands: tuple[int, ...]) -> str:
         """A sentence for the log on what makes pixels of the chosen bands invalid, "" where nothing does."""
-        return mask_note(self.dataset, self.name, bands, self._opacity(bands))
+        return mask_note(self.dataset, self.name, bands, self._opacity(bands), self.nodata)
 
     def read(self, bands: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
         """Values (C,h,w) as stored, float32 or of 32-bit integers and wider float64; which pixels are valid (h,w).
 
-        A pixel is valid where every chosen band is: no nodata, no NaN or infinity, within the range of float32, not
-        masked or transparent.
+        A pixel is valid where every chosen band is: no nodata of the file or the user, no NaN or infinity, within the
+        range of float32, not masked or transparent.
         Invalid values are 0. What lies beyond the raster is invalid. Raises EngineError("bad_input").
         """
         values = np.zeros((len(bands), window.height, window.width), self._floats)
@@ -217,13 +222,15 @@ class Raster:
             stored = self.dataset.read(list(bands), window=area, out_shape=(len(bands), *shape))
             valid = np.ones(shape, np.bool_)
             for band in dict.fromkeys(bands):
-                if has_mask(self.dataset, band):
+                if has_mask(self.dataset, band, self.nodata):
                     valid &= self.dataset.read_masks(band, window=area, out_shape=shape) > 0
             for band in self._opacity(bands):
                 valid &= self.dataset.read(band, window=area, out_shape=shape) > 0
         with np.errstate(over="ignore", invalid="ignore"):
             values: Floats = stored.astype(self._floats)
             valid &= np.isfinite(values.astype(np.float32, copy=False)).all(axis=0)
+        for band, of_band in zip(bands, values, strict=True) if self.nodata.ranges else ():
+            valid &= ~is_given(of_band, band, self.nodata, self.units[band - 1])
         values[:, ~valid] = 0
         return values, valid
 
@@ -281,9 +288,9 @@ def files_behind(path: str) -> list[str]:
     return list(found)
 
 
-def open_raster(path: str) -> Raster:
+def open_raster(path: str, nodata: NoData = AS_DECLARED) -> Raster:
     """Opens a raster. Raises EngineError("bad_input") where it is missing, no raster, or in no map geometry."""
-    return Raster(path)
+    return Raster(path, nodata)
 
 
 @contextmanager

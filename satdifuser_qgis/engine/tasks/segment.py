@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,9 +34,12 @@ from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.bands import position_note
+from ..raster.fill import fill_note
 from ..raster.grid import Window
-from ..raster.normalise import Scaling, check_range, measure
+from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
 from ..raster.read import Raster, files_behind, open_raster
+from ..raster.spots import Spots, look
+from ..raster.units import units_note
 from ..raster.write import BandWriter
 from ..reporter import Reporter, Whole, in_words
 from ..result import Result
@@ -46,6 +50,9 @@ from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
 BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
 # Of tiles as they are read, four batches are held: of images much finer than the model, these must be small ones.
 BATCH_PX = 2**21
+_TRAINED = "the image that the model was trained on"
+# Fields that came later: a request that does without them keeps the key that it always had.
+_LATER = ("nodata",)
 # Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
     [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
@@ -60,7 +67,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
     """
     device = choose_device(request.device)
     started = time.monotonic()
-    with _cluster(scheduler) as cluster, open_raster(request.input) as raster:
+    with _cluster(scheduler) as cluster, open_raster(request.input, request.nodata) as raster:
         reporter.log("Loading the model and its backbone.")
         model_file = find_model(request.model)
         model = LandCoverModel.load(model_file, device)
@@ -155,7 +162,10 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
     behind = files_behind(raster.path)
     if not behind or not all(os.path.isfile(path) for path in behind):
         return ""
-    settings = to_plain(request)
+    unused = {
+        item.name for item in fields(request) if item.name in _LATER and getattr(request, item.name) == item.default
+    }
+    settings = {name: value for name, value in to_plain(request).items() if name not in unused}
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify"))
     files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in behind]
@@ -207,7 +217,12 @@ def make_plan(
         )
     grid = tile_grid(raster.grid.height, raster.grid.width, side, header.tile_px, request.overlap)
     with reporter.phase("Measuring the values of the image"):
-        scaling = scaling_for(header, raster, bands)
+        spots = look(raster, bands)
+        for warning in filter(None, (fill_note(raster, bands, spots), _unknown_units(header, raster, bands))):
+            reporter.log(warning, "warning")
+        scaling = scaling_for(header, raster, bands, spots)
+    if scaling != header.scaling and header.scaling.low:
+        reporter.log(units_note(f'"{raster.name}"', units_of(raster, bands), _TRAINED, header.units))
     return MapPlan(window, grid.touching(window), bands, scaling, request.batch or automatic_batch(device, side))
 
 
@@ -224,15 +239,28 @@ def _unknown_size(name: str, gsd_m: float | None, trained_m: float) -> str:
     )
 
 
-def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> Scaling:
-    """The model's constants, or the raster's own percentiles where the model was trained so.
+def _unknown_units(header: ModelHeader, raster: Raster, bands: tuple[int, ...]) -> str:
+    """A warning where an older model meets a raster that declares scale and offset, else ""."""
+    declared = [units for units in units_of(raster, bands) if units.declared]
+    if header.units or not header.scaling.low or not declared:
+        return ""
+    return (
+        f'"{raster.name}" declares {declared[0]} for its values, but the model does not say what its training image '
+        "declared: the numbers are taken as they are stored. Train the model again where the two may differ."
+    )
 
-    Raises EngineError("bad_input") where most of the raster's values lie beyond the model's limits.
+
+def scaling_for(header: ModelHeader, raster: Raster, bands: tuple[int, ...], spots: Spots) -> Scaling:
+    """The model's constants in numbers of the raster, or its own percentiles where the model was trained so.
+
+    Raises EngineError("bad_input") where most of the raster's values lie beyond the model's limits, or only one of
+    raster and training image declares scale and offset.
     """
     if header.scaling.kind == "percentile":
         return measure("percentile", [(raster, bands)])
-    check_range(header.scaling, raster, bands)
-    return header.scaling
+    scaling = in_units(header.scaling, header.units, _TRAINED, raster, bands)
+    check_range(scaling, raster, spots)
+    return scaling
 
 
 def _nothing_to_map(raster: Raster) -> EngineError:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
-from ...protocol.choices import EXTRACTION, FUSION, HEAD
+from ...protocol.choices import EXTRACTION, FUSION, HEAD, SCALING
 from ...protocol.classes import LandCoverClass
 from ...protocol.codec import to_plain
 from ...protocol.folders import plugin_version
+from ...protocol.nodata import AS_DECLARED
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
@@ -24,8 +25,11 @@ from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
 from ..model_file import BackboneReference, ModelHeader, backbone_tensors, place_in_store, write_model
 from ..outputs import Outputs
-from ..raster.normalise import Scaling
+from ..raster.fill import fill_note
+from ..raster.normalise import Scaling, units_of
 from ..raster.read import Raster, open_raster
+from ..raster.spots import look
+from ..raster.units import check_units, units_note
 from ..report.scores import score
 from ..report.table import training_table
 from ..report.training_report import training_report
@@ -71,7 +75,9 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     started = time.monotonic()
     device = choose_device(request.device)
     with ExitStack() as stack:
-        rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
+        paths = (request.input, *request.more_inputs)
+        nodata = request.nodata or (AS_DECLARED,) * len(paths)
+        rasters = [stack.enter_context(open_raster(*item)) for item in zip(paths, nodata, strict=True)]
         bands = _bands(request, rasters)
         with reporter.phase("Comparing the images"):
             chosen, copies = without_copies(list(zip(rasters, bands, strict=True)), reporter)
@@ -92,6 +98,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             for raster, chosen, reader, window in zip(rasters, bands, labels.readers, labels.windows, strict=True)
             if not window.empty
         ]
+        _check_values(images, request.scaling, reporter)
         with reporter.phase("Looking for labelled ground"):
             images, repeats = labelled_once(images, reporter)
             labels = replace(labels, notes=(*copies, *labels.notes, *repeats))
@@ -165,6 +172,27 @@ def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tup
     first = rasters[0].choose_bands(request.bands)
     names = rasters[0].names_of(first)
     return [first, *(raster.choose_bands((), names, first, rasters[0].name) for raster in rasters[1:])]
+
+
+def _check_values(images: Sequence[LabelledImage], scaling: int, reporter: Reporter) -> None:
+    """Warns of what looks like fill, and says where numbers are converted.
+
+    Raises EngineError("bad_input") where images cannot be scaled alike, since only some declare scale and offset.
+    """
+    first = images[0]
+    name, units = f'"{first.raster.name}"', units_of(first.raster, first.bands)
+    for image in images:
+        reporter.check()
+        note = fill_note(image.raster, image.bands, look(image.raster, image.bands))
+        if note:
+            reporter.log(note, "warning")
+        if SCALING[scaling] == "percentile":
+            continue
+        compared = f'"{image.raster.name}"', units_of(image.raster, image.bands), name, units
+        check_units(*compared)
+        note = units_note(*compared)
+        if note:
+            reporter.log(note)
 
 
 def _recipe(request: TrainSegmentationRequest, backbone: Backbone) -> Recipe:
@@ -293,6 +321,7 @@ def _header(
         },
         scores=_scores(ground, result),
         versions=_versions(),
+        units=units_of(first.raster, first.bands),
     )
 
 

@@ -15,7 +15,7 @@ from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
 from ..features import Extractor
 from ..raster.grid import Window
-from ..raster.normalise import Scaling, measure
+from ..raster.normalise import Scaling, in_units, measure, units_of
 from ..reporter import Reporter, Whole
 from .blocks import BlockId, BlockLattice, choose_validation, lattices, merged, sharing_ground
 from .estimate import Costs
@@ -218,12 +218,14 @@ def weighing_seconds(ground: Ground, costs: Costs) -> float:
 
 
 def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float, reporter: Reporter) -> list[Scaling]:
-    """One scaling an image: its own percentiles, or one measured on all images together."""
+    """One scaling an image: its own percentiles, or one measured on all images together, in the image's numbers."""
     sources = [(image.raster, image.bands) for image in images]
     with reporter.phase("Measuring the values of the images"):
         if kind == "percentile":
             return [measure(kind, [source]) for source in sources]
-        return [measure(kind, sources, divisor=divisor)] * len(images)
+        scaling, first = measure(kind, sources, divisor=divisor), images[0]
+        units = units_of(first.raster, first.bands)
+        return [in_units(scaling, units, f'"{first.raster.name}"', *source) for source in sources]
 
 
 def samples_of(

@@ -216,6 +216,7 @@ class Segment(EngineAlgorithm):
             polygons=outputs[self.POLYGONS],
             probabilities=outputs[self.PROBABILITIES],
             entropy=outputs[self.ENTROPY],
+            nodata=image.nodata,
         )
 
     def _extent(

@@ -24,6 +24,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from ...protocol.classes import StyledClass
+from ...protocol.nodata import AS_DECLARED, NoData
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ...styling.read import styles_of_field, styles_of_raster
 from .. import choices, values
@@ -357,6 +358,7 @@ class TrainSegmentation(EngineAlgorithm):
             styles=styles_of_field(layer, field),
             raster_styles=_raster_styles(rasters),
             report=outputs[self.REPORT],
+            nodata=_nodata([image, *more]),
         )
 
     def _labels(
@@ -425,6 +427,12 @@ class TrainSegmentation(EngineAlgorithm):
 def _model_name(target: str, image: str) -> str:
     """The name in the model: that of the image where its file is temporary, else "", which is that of the file."""
     return image if Path(QgsProcessingUtils.tempFolder()) in Path(target).parents else ""
+
+
+def _nodata(images: List[Image]) -> Tuple[NoData, ...]:
+    """Of each image; () where none has any of its own."""
+    found = tuple(image.nodata for image in images)
+    return found if any(each != AS_DECLARED for each in found) else ()
 
 
 def _raster_styles(rasters: List[Image]) -> Tuple[Tuple[StyledClass, ...], ...]:
