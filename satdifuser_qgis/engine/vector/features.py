@@ -14,6 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import GEOSException
 
 from ...protocol.errors import EngineError
+from ..file_names import as_file, split_address
 
 # Points, lines and polygons, and several of one kind: what can be burnt.
 _DRAWN = (0, 1, 2, 3, 4, 5, 6)
@@ -21,7 +22,7 @@ _DRAWN = (0, 1, 2, 3, 4, 5, 6)
 
 def split_source(source: str) -> tuple[str, dict[str, Any]]:
     """Path, and the options of pyogrio that the rest of a QGIS source asks for."""
-    path, *parts = source.split("|")
+    path, parts = split_address(source)
     options: dict[str, Any] = {}
     for part in parts:
         key, _, value = part.partition("=")
@@ -38,7 +39,8 @@ def split_source(source: str) -> tuple[str, dict[str, Any]]:
 def read_features(path: str, options: dict[str, Any], class_field: str, name: str) -> tuple[dict[str, Any], Any]:
     layer = {"layer": options["layer"]} if "layer" in options else {}
     try:
-        info = pyogrio.read_info(path, **layer)
+        with as_file(path) as file:
+            info = pyogrio.read_info(file, **layer)
         fields = list(info["fields"])
         if class_field not in fields:
             close = difflib.get_close_matches(class_field, fields, 1)
@@ -65,11 +67,12 @@ def read_features(path: str, options: dict[str, Any], class_field: str, name: st
 
 def _frame(path: str, class_field: str, options: dict[str, Any]) -> Any:
     """The features; broken geometries, such as rings that are not closed, are mended or, where that fails, missing."""
-    read = partial(pyogrio.read_dataframe, path, columns=[class_field], force_2d=True, **options)
-    try:
-        return read()
-    except GEOSException:
-        return read(on_invalid="fix")
+    with as_file(path) as file:
+        read = partial(pyogrio.read_dataframe, file, columns=[class_field], force_2d=True, **options)
+        try:
+            return read()
+        except GEOSException:
+            return read(on_invalid="fix")
 
 
 def clean(values: Any) -> tuple[NDArray[np.object_], NDArray[np.intp], list[str]]:

@@ -1,0 +1,44 @@
+"""Paths as what they are, files and folders, where pyogrio would read their names as something else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyogrio.util import vsi_path
+
+
+@contextmanager
+def as_file(path: str | os.PathLike[str]) -> Iterator[str]:
+    """What pyogrio opens as the file or folder at ``path``; what shall be written there has a plain name.
+
+    pyogrio splits paths at "!", as addresses of files in archives, cuts them at ";" and leaves out tabs and line
+    breaks. Such a folder becomes the working directory meanwhile. Addresses such as "zip://a.zip!b.shp" stay.
+    """
+    text = os.fspath(path)
+    folder, name = os.path.split(os.path.abspath(text))
+    plain = vsi_path(name) == name
+    if vsi_path(text) == text or not os.path.isdir(folder) or not (plain or os.path.exists(text)):
+        yield text
+        return
+    with _inside(folder):
+        yield name if plain else f"{'/vsizip/' if name.endswith('.zip') else '/vsisubfile/0,'}{name}"
+
+
+def split_address(source: str) -> tuple[str, list[str]]:
+    """The path of a source like ``path|layername=name``, and what follows; "|" in names of files is none of it."""
+    pieces = source.split("|")
+    names = range(len(pieces), 1, -1)
+    count = next((count for count in names if os.path.exists("|".join(pieces[:count]))), 1)
+    return "|".join(pieces[:count]), pieces[count:]
+
+
+@contextmanager
+def _inside(folder: str) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
