@@ -32,7 +32,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
-from .images import Image, crs_name
+from .images import Image, crs_name, placed
 
 translate = QCoreApplication.translate
 
@@ -107,9 +107,10 @@ class Sources:
             )
         if source.featureCount() == 0:
             raise ValueError(_nothing_in(layer, name, is_narrowed(value)))
-        wanted = _needed_crss(layer.crs(), crss)
+        own = placed(layer.crs())
+        wanted = _needed_crss(own, crss)
         direct = None if is_narrowed(value) else direct_path(layer, field)
-        if direct is not None and wanted[0] == layer.crs():
+        if direct is not None and wanted[0] == own:
             self.files.setdefault(name, []).append(direct.split("|layername=")[0])
             return (direct, *self._exports(source, name, field, wanted[1:], context))
         return self._exports(source, name, field, wanted, context)
@@ -241,7 +242,7 @@ def _needed_crss(
 
 def _told(plan: Export) -> str:
     """What an export does, for the log."""
-    if plan.crs == plan.source.sourceCrs():
+    if plan.crs == placed(plan.source.sourceCrs()):
         text = translate("SatDiFuser", "Labels are copied to {path} (selection, filter and edits are kept).")
         return text.format(path=plan.path)
     way = QgsCoordinateTransform(plan.source.sourceCrs(), plan.crs, plan.transforms)

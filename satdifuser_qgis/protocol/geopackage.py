@@ -1,4 +1,4 @@
-"""What may be lost when one of our GeoPackages is replaced, always as a whole; and what stands for no CRS in one."""
+"""What may be lost when one of our GeoPackages is replaced, always as a whole."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ REPLACEABLE = frozenset({"landcover", "layer_styles"})
 _PROJECTS = "qgis_projects"
 # Another program that writes soon lets go of the file.
 _PATIENCE_S = 2.0
-# What a GeoPackage calls the CRS of layers that have none, those that QGIS writes among them.
-UNDEFINED_CRS = ("Undefined geographic SRS", "Undefined Cartesian SRS")
 
 
 def not_ours(path: str, tables: Iterable[str]) -> List[str]:

@@ -143,7 +143,7 @@ def coverage(
             "area_px": patches.sizes[owners - 1],
             "confidence": means[owners - 1],
         }
-        yield geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
+        yield geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.stated_wkt or None)
 
 
 def write_polygons(
