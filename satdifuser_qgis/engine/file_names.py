@@ -18,12 +18,14 @@ def as_file(path: str | os.PathLike[str]) -> Iterator[str]:
     """
     text = os.fspath(path)
     folder, name = os.path.split(os.path.abspath(text))
-    plain = vsi_path(name) == name
-    if vsi_path(text) == text or not os.path.isdir(folder) or not (plain or os.path.exists(text)):
+    if vsi_path(text) != text and vsi_path(name) == name and os.path.isdir(folder):
+        with _inside(folder):
+            yield name
+    elif vsi_path(text) != text and os.path.exists(text):
+        # GDAL's own prefixes, which pyogrio leaves alone; the second is for a part of a file, here from its start.
+        yield f"{'/vsizip/' if name.endswith('.zip') else '/vsisubfile/0,'}{os.path.join(folder, name)}"
+    else:
         yield text
-        return
-    with _inside(folder):
-        yield name if plain else f"{'/vsizip/' if name.endswith('.zip') else '/vsisubfile/0,'}{name}"
 
 
 def split_address(source: str) -> tuple[str, list[str]]:

@@ -69,7 +69,7 @@ class Sources:
                     "SatDiFuser", "{name}: {value} is no raster that QGIS can open. Choose another raster."
                 ).format(name=name, value=_shown(value))
             )
-        if image.provider != "gdal" or "|" in image.source:
+        if image.provider != "gdal" or ("|" in image.source and not os.path.exists(image.source)):
             raise ValueError(
                 translate(
                     "SatDiFuser",
