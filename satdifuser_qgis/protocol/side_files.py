@@ -27,6 +27,8 @@ _STYLES = (".qml", ".qmd")
 _AFTER_STEM: Dict[str, Tuple[str, ...]] = {
     ".tif": (*_STYLES, ".tfw", ".tifw", ".wld"),
     ".tiff": (*_STYLES, ".tfw", ".tiffw", ".wld"),
+    # where it holds no style itself
+    ".gpkg": _STYLES,
     ".geojson": _STYLES,
     ".fgb": _STYLES,
     ".shp": (

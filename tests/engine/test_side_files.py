@@ -42,7 +42,7 @@ def texts(folder: Path) -> dict[str, str]:
         ("map.shp", ["map.qml", "map.shx", "map.dbf", "map.prj", "map.cpg", "map.qix", "map.sbn", "map.sbx", "map.shp.xml"]),
         ("map.geojson", ["map.qml", "map.qmd"]),
         ("map.fgb", ["map.qml"]),
-        ("map.gpkg", ["map.gpkg-wal", "map.gpkg-shm", "map.gpkg-journal", "map.gpkg.aux.xml"]),
+        ("map.gpkg", ["map.qml", "map.gpkg-wal", "map.gpkg-shm", "map.gpkg-journal", "map.gpkg.aux.xml"]),
     ],
 )  # fmt: skip
 def test_side_files_of_the_file_before_go_with_it(tmp_path, target, sides):
