@@ -25,11 +25,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from .. import compat
 from ..protocol.errors import EngineError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
-from ..styling.looks import Look, LookInProject, holds_its_style
+from ..styling.looks import Look, LookInProject
 from . import about
 from .images import Image, open_image
 from .sources import Sources
@@ -47,8 +46,6 @@ GROUPS = {
     "sampling": QT_TRANSLATE_NOOP("SatDiFuser", "Sampling"),
     "setup": QT_TRANSLATE_NOOP("SatDiFuser", "Set-up"),
 }
-
-LAYERS = (QgsProcessingParameterRasterDestination, QgsProcessingParameterVectorDestination)
 
 # QGIS keeps a bare pointer to a layer post-processor: without a reference here Python deletes it before its turn.
 _LIVING: Dict[str, LookInProject] = {}
@@ -201,7 +198,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         except ValueError as error:
             feedback.pushWarning(str(error))
             looks = {}
-        destinations = self._destinations()
         for name, path in self._results.items():
             if name in looks:
                 problem = looks[name].save(path)
@@ -209,9 +205,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                     feedback.pushWarning(
                         translate("SatDiFuser", "The style was not saved: {problem}").format(problem=problem)
                     )
-            elif isinstance(destinations.get(name), LAYERS) and not holds_its_style(path):
-                # That of the file that was here before speaks of other classes.
-                compat.remove_style_beside(path)
             if name in self._given and context.willLoadLayerOnCompletion(self._given[name]):
                 self._dress_in_project(name, looks.get(name), context)
         return {}

@@ -59,7 +59,7 @@ def test_labels_that_lie_nowhere_are_refused_on_an_image_with_a_place(tmp_path, 
     labels = read_vector_labels(write_label_layer(tmp_path / "labels.gpkg", BOXES, ["a", "b"], crs=of_labels), "class")
     with (
         open_raster(write_image(tmp_path, UTM)) as image,
-        pytest.raises(EngineError, match='labels "labels" have .*but the image "image" has WGS 84 / UTM') as caught,
+        pytest.raises(EngineError, match=r'labels "labels" have .*but the image "image" has WGS 84 / UTM') as caught,
     ):
         check_crs(labels, "image", image.grid)
     if of_labels == SITE:

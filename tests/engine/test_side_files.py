@@ -39,7 +39,8 @@ def texts(folder: Path) -> dict[str, str]:
                      "map.tfw", "map.wld", "map.tif.aux.xml", "map.tif.xml"]),
         ("MAP.TIF", ["MAP.qml", "MAP.TIF.OVR", "MAP.TFW"]),
         ("a [1].tiff", ["a [1].qml", "a [1].tiff.ovr", "a [1].tiffw"]),
-        ("map.shp", ["map.qml", "map.shx", "map.dbf", "map.prj", "map.cpg", "map.qix", "map.sbn", "map.sbx", "map.shp.xml"]),
+        ("map.shp", ["map.qml", "map.shx", "map.dbf", "map.prj", "map.cpg", "map.qix", "map.sbn", "map.sbx",
+                     "map.shp.xml"]),
         ("map.geojson", ["map.qml", "map.qmd"]),
         ("map.fgb", ["map.qml"]),
         ("map.gpkg", ["map.qml", "map.gpkg-wal", "map.gpkg-shm", "map.gpkg-journal", "map.gpkg.aux.xml"]),
@@ -176,7 +177,8 @@ def test_a_link_to_another_disk(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "stem",
-    ["m" * 251, "한" * 83, "e\u0301" * 80, "🌲" * 62, "labels;v2!", "tab\tname", "line\nbreak", "100% #sure?", " -x ", "[2023]"],
+    ["m" * 251, "한" * 83, "e\u0301" * 80, "🌲" * 62, "labels;v2!", "tab\tname", "line\nbreak", "100% #sure?", " -x ",
+     "[2023]"],
 )  # fmt: skip
 def test_any_name_that_the_file_system_takes_can_be_written(tmp_path, stem):
     if os.name == "nt":
