@@ -214,8 +214,8 @@ def make_plan(
 def _unknown_size(raster: Raster, gsd_m: float | None, trained_m: float) -> str:
     if gsd_m:
         return (
-            f"The model was trained on pixels of unknown size, without a CRS. {raster.name} has {gsd_m:.3g} m a pixel and "
-            "is mapped as it is."
+            f"The model was trained on pixels of unknown size, without a CRS. {raster.name} has {gsd_m:.3g} m a pixel "
+            "and is mapped as it is."
         )
     trained = f"; the model was trained at {trained_m:.3g} m a pixel" if trained_m else ""
     return (
