@@ -92,11 +92,11 @@ class Outputs:
         sides = part.parent.glob(f"{escape(stem)}.*")
         new = {target.with_name(target.stem + side.name[len(stem) :]): side for side in sides} | {target: part}
         old = {*side_files(target), *side_files(leads_to(target))}
+        # not by case, which some file systems do not know
+        kept = {str(path).lower() for place in new for path in (place, leads_to(place))}
         # The target itself first: it is what another program may hold, and then nothing has changed.
         for place in sorted(new, key=lambda place: (place != target, place)):
             _replace(new[place], leads_to(place))
-        # not by case, which some file systems do not know
-        kept = {str(place).lower() for place in new}
         return sorted(path for path in old if str(path).lower() not in kept)
 
     def discard(self) -> None:

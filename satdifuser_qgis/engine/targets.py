@@ -39,7 +39,7 @@ def check_targets(request: Any) -> None:
     ``request.ENDINGS`` has the file name endings of each output that is a file, the first its usual one;
     ``request.READS`` are the fields with files that are read.
     """
-    seen: dict[Path, str] = {}
+    seen: dict[str, str] = {}
     for name, endings in getattr(request, "ENDINGS", {}).items():
         target = getattr(request, name)
         if not target:
@@ -49,18 +49,22 @@ def check_targets(request: Any) -> None:
         _check_kind(name, Path(target), endings)
         _check_place(name, Path(target))
         _check_container(name, Path(target))
-        place = Path(target).resolve()
+        place = _place(target)
         if place in seen:
             raise _refused(
                 f'The outputs "{seen[place]}" and "{name}" are the same file, {target}.', "Give one another name."
             )
         seen[place] = name
         for field, source in _read_files(request):
-            if place == Path(source).resolve():
+            if place == _place(source):
                 raise _refused(
                     f'The output "{name}", {target}, is also read as "{field}" and would be overwritten.',
                     "Choose another file.",
                 )
+
+
+def _place(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))
 
 
 def _check_kind(name: str, target: Path, endings: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def _replaceable(target: Path, place: Path) -> Optional[Obstacle]:
     table = target.with_suffix(".dbf")
     if target.suffix.lower() == ".shp" and not target.exists() and table.exists():
         return Obstacle("foreign", table)
-    for path in (place, *side_files(target), *side_files(place)):
+    for path in (place, *sorted({*side_files(target), *side_files(place)})):
         if path.exists() and _is_read_only(path):
             return Obstacle("read_only", path)
     if place.exists():

@@ -160,6 +160,12 @@ def test_labels_in_a_file_with_a_bar_in_its_name_are_not_overwritten(tmp_path):
         check_targets(request)
 
 
+@posix
+def test_an_input_that_is_a_link_to_itself_is_no_error_of_ours(tmp_path):
+    (tmp_path / "a.tif").symlink_to(tmp_path / "a.tif")
+    check_targets(SegmentRequest(str(tmp_path / "a.tif"), "model", str(tmp_path / "map.tif")))
+
+
 def test_what_can_be_written_leaves_no_trace(tmp_path):
     (tmp_path / "map.tif").write_text("old")
     paths = {name: str(tmp_path / "new" / f"{name}{suffix}") for name, suffix in SEGMENT.items()}

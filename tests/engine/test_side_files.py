@@ -149,6 +149,21 @@ def test_the_side_files_of_what_a_link_leads_to_go_too(tmp_path):
 
 
 @links
+def test_side_files_that_are_links_stay_links(tmp_path):
+    (tmp_path / "store").mkdir()
+    for ending in (".shp", ".dbf", ".qix"):
+        (tmp_path / "store" / f"v1{ending}").write_text("old")
+        (tmp_path / f"map{ending}").symlink_to(tmp_path / "store" / f"v1{ending}")
+    with Outputs("ab12") as outputs:
+        part = outputs.part(tmp_path / "map.shp")
+        for ending in (".shp", ".dbf"):
+            part.with_suffix(ending).write_text("new")
+        outputs.commit()
+    assert texts(tmp_path / "store") == {"v1.shp": "new", "v1.dbf": "new"}
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_symlink()) == ["map.dbf", "map.shp"]
+
+
+@links
 def test_a_failed_run_leaves_a_link_and_a_dangling_one(tmp_path):
     (tmp_path / "map.tif").symlink_to(tmp_path / "gone" / "far.tif")
     with Outputs("ab12") as outputs:
