@@ -1,5 +1,4 @@
-"""Refusal of output files before any computing: not to be written, read by the same run, named twice, full of other
-tables.
+"""Refusal of output files before any computing: unwritable, read by the same run, named twice, full of other tables.
 
 The Toolbox refuses these too, and more that only QGIS knows; here they are refused on the command line.
 """
@@ -14,10 +13,9 @@ from typing import Any
 
 from ..protocol.errors import EngineError
 from ..protocol.geopackage import not_ours
-from ..protocol.places import Obstacle, obstacle
+from ..protocol.places import obstacle
 
 _UNIT = "characters" if os.name == "nt" else "bytes"
-_OTHER_FOLDER = "Choose another folder, or see to it that you may write there."
 # What stands in the way, and the way out, by kind of obstacle.
 _OBSTACLES = {
     "no_file": ("{path} is a folder or a device.", "Choose a file."),
@@ -29,7 +27,7 @@ _OBSTACLES = {
     "read_only": ("{path} is read-only.", "Choose another file, or allow it to be written first."),
     "in_use": ("{path} cannot be replaced: another program holds it.", "Close it there, or choose another file."),
     "foreign": ("{path} lies there without a shapefile and would be overwritten.", "Choose another name."),
-    "folder": ("{path} is no folder to write to.", _OTHER_FOLDER),
+    "folder": ("{path} is no folder to write to.", "Choose another folder, or see to it that you may write there."),
 }
 
 
@@ -77,13 +75,9 @@ def _check_kind(name: str, target: Path, endings: tuple[str, ...]) -> None:
 def _check_place(name: str, target: Path) -> None:
     found = obstacle(target)
     if found is not None:
-        reason, remedy = _told(found)
-        raise _refused(f'The output "{name}" cannot be written as {target}: {reason}', remedy)
-
-
-def _told(found: Obstacle) -> tuple[str, str]:
-    reason, remedy = _OBSTACLES[found.kind]
-    return reason.format(path=found.path, length=found.length, limit=found.limit), remedy
+        reason, remedy = _OBSTACLES[found.kind]
+        told = reason.format(path=found.path, length=found.length, limit=found.limit)
+        raise _refused(f'The output "{name}" cannot be written as {target}: {told}', remedy)
 
 
 def _check_container(name: str, target: Path) -> None:

@@ -39,10 +39,13 @@ def leads_to(target: Path) -> Path:
 def obstacle(target: Path) -> Optional[Obstacle]:
     """What prevents that ``target`` is written or replaced, None where nothing does."""
     target = target.absolute()
-    too_long = _too_long(target, _nearest(target))
+    too_long = _too_long(target)
     if too_long:
         return too_long
     place = leads_to(target)
+    too_long = _too_long(place)
+    if too_long:
+        return too_long
     if place.is_symlink():
         return Obstacle("circle", target)
     if place.exists() and not place.is_file():
@@ -86,7 +89,8 @@ def _is_read_only(path: Path) -> bool:
     return not path.stat().st_mode & stat.S_IWUSR or not os.access(path, os.W_OK)
 
 
-def _too_long(target: Path, nearest: Path) -> Optional[Obstacle]:
+def _too_long(target: Path) -> Optional[Obstacle]:
+    nearest = _nearest(target)
     limit = longest_name(nearest)
     for path, spare in _new_names(target, nearest):
         length = name_length(path.name) + spare

@@ -113,6 +113,8 @@ def test_a_name_that_no_file_system_takes_is_told_with_its_length(tmp_path, name
     assert places.obstacle(tmp_path / f"{'m' * longest}{suffix}") is None
     assert places.obstacle(tmp_path / f"{'한' * (longest // 3)}{suffix}") is None
     assert places.obstacle(tmp_path / f"{'한' * (longest // 3 + 1)}{suffix}").kind == "too_long"
+    (tmp_path / f"link{suffix}").symlink_to(tmp_path / f"{'l' * (longest + 1)}{suffix}")
+    assert f"has {length} bytes" in refused(tmp_path / f"link{suffix}", name)
     assert f"the name {'d' * 256} has 256 bytes" in refused(tmp_path / ("d" * 256) / f"map{suffix}", name)
 
 
