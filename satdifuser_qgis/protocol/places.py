@@ -33,7 +33,7 @@ class Obstacle:
 
 def leads_to(target: Path) -> Path:
     """The file that is written where ``target`` is a link, which thereby stays one; else ``target`` itself."""
-    return Path(os.path.realpath(target)) if target.is_symlink() else target
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target
 
 
 def obstacle(target: Path) -> Optional[Obstacle]:
