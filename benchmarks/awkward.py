@@ -30,6 +30,8 @@ import pyogrio
 import rasterio
 from affine import Affine
 from pyogrio.errors import DataSourceError
+from pyproj.exceptions import ProjError
+from rasterio.errors import RasterioError
 from shapely import Polygon
 
 from benchmarks.awkward_checks import debris, map_differences, refusal_differences
@@ -102,21 +104,27 @@ def _rasters_under(layers: list[Path], rasters: list[Path]) -> dict[Path, Path]:
     served = Counter(path for paths in found.values() for path in paths)
 
     def rank(path: Path) -> tuple[int, int]:
-        with rasterio.open(path) as file:
-            return served[path], -file.width * file.height
+        try:
+            with rasterio.open(path) as file:
+                return served[path], -file.width * file.height
+        except RasterioError:
+            return -1, 0
 
     common = max(rasters, key=rank, default=Path())
     return {layer: max(paths, key=rank, default=common) for layer, paths in found.items()}
 
 
 def _lies_on(frame: geopandas.GeoDataFrame, raster: Path) -> bool:
-    """Whether all labels lie where the raster can hold data."""
-    with open_raster(str(raster)) as image:
-        held = image.filled.around().intersection(image.grid.whole)
-        (xmin, ymin, xmax, ymax), wkt = image.grid.crop(held).extent, image.grid.crs_wkt
-    if not wkt or frame.crs is None or not np.isfinite(frame.total_bounds).all():
+    """Whether all labels lie where the raster can hold data; not of what cannot be told, its own line will say why."""
+    try:
+        with open_raster(str(raster)) as image:
+            held = image.filled.around().intersection(image.grid.whole)
+            (xmin, ymin, xmax, ymax), wkt = image.grid.crop(held).extent, image.grid.crs_wkt
+        if not wkt or frame.crs is None or not np.isfinite(frame.total_bounds).all():
+            return False
+        left, bottom, right, top = frame.to_crs(wkt).total_bounds
+    except (EngineError, ProjError):
         return False
-    left, bottom, right, top = frame.to_crs(wkt).total_bounds
     return bool(xmin <= left and right <= xmax and ymin <= bottom and top <= ymax)
 
 
@@ -159,6 +167,9 @@ class Bench:
             outcome.differences += refusal_differences(failure)
             if not case.is_layer and failure.code != "no_space":
                 outcome.differences += self._mapping_refused(case, place / "spare")
+        except Exception as failure:  # the other cases are looked at all the same
+            outcome.happened = "fail"
+            outcome.differences.append(f"it could not be checked: {type(failure).__name__}: {failure}")
         outcome.differences += debris(place)
         if outcome.happened != case.expected and not case.either:
             outcome.differences.append(f"{outcome.happened} happened but {case.expected} was expected")

@@ -23,22 +23,13 @@ def temporary_file(name: str, context: QgsProcessingContext) -> str:
 
 def save_style_beside(layer: QgsMapLayer, path: str) -> bool:
     """Writes the layer's style to ``<path without suffix>.qml``; True where the file is there afterwards."""
-    if not remove_style_beside(path):
-        return False
     target = Path(path).with_suffix(".qml")
-    layer.saveNamedStyle(str(target))
-    return target.is_file()
-
-
-def remove_style_beside(path: str) -> bool:
-    """Removes ``<path without suffix>.qml``; True where there is none afterwards."""
     try:
-        Path(path).with_suffix(".qml").unlink()
-    except FileNotFoundError:
-        return True
+        target.unlink(missing_ok=True)
     except OSError:
         return False
-    return True
+    layer.saveNamedStyle(str(target))
+    return target.is_file()
 
 
 def save_style_in_database(layer: QgsVectorLayer, name: str) -> str:

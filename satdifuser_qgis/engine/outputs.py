@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
 import re
+import shutil
 from contextlib import suppress
 from glob import escape
 from pathlib import Path
@@ -13,19 +15,26 @@ from types import TracebackType
 from typing import Callable, Optional, Type
 
 from ..protocol import folders
+from ..protocol.places import leads_to, longest_name, name_length
+from ..protocol.side_files import side_files
 
-# Spatial indexes of a shapefile: those of the file that was here before would hide the new one's features.
-_INDEXES = (".qix", ".sbn", ".sbx")
+# What the names of work files have more than that of the part, such as "-work-confidence.tif-work.tif".
+_WORK_LENGTH = 40
+# What some library would read as something else than a name.
+_ODD = re.compile(r"[^\w .()+=@~-]")
 # Names of parts say which process of which computer writes them, so that later runs know what nobody writes any more.
 _HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+# The names that the user knows of the parts of this process.
+_targets: dict[Path, Path] = {}
 
 
 class Outputs:
     """The files that one run writes.
 
     ``part(target)`` gives the name to write to, ``<stem>.part-<run id>-<computer>-<process><suffix>`` in the target's
-    folder, and removes what a killed run left there for the same target. `commit` renames all of them; leaving the
-    ``with`` block without it removes them, and the folders made for them.
+    folder, and removes what a killed run left there for the same target. Of a long or odd stem it has an abbreviation;
+    where the target is a link, it lies beside the file that the link leads to. `commit` renames all of them; leaving
+    the ``with`` block without it removes them, and the folders made for them.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -37,17 +46,16 @@ class Outputs:
     def part(self, target: str | os.PathLike[str]) -> Path:
         """Where to write what shall become ``target``. Its folder is made."""
         target = Path(target)
-        self._make(target.parent)
-        _remove_orphans(target)
-        part = target.with_name(f"{self._stem(target)}{target.suffix}")
-        self._parts[target] = part
+        stem, folder = self._place(target)
+        _remove_orphans(folder, stem)
+        part = self._parts[target] = folder / f"{stem}{self._mark}{target.suffix}"
+        _targets[part] = target
         return part
 
     def scratch(self, target: str | os.PathLike[str], suffix: str) -> Path:
         """A name beside ``target`` for a file that is needed only while working; never renamed."""
-        target = Path(target)
-        self._make(target.parent)
-        path = target.with_name(f"{self._stem(target)}-work{suffix}")
+        stem, folder = self._place(Path(target))
+        path = folder / f"{stem}{self._mark}-work{suffix}"
         self._parts.setdefault(path, path)
         return path
 
@@ -65,25 +73,31 @@ class Outputs:
         """Renames every part that was written to its target, with its side files, replacing what was there.
 
         One after the other: where a target cannot be replaced (another program holds it), those before it are new, each
-        of them whole.
+        of them whole. The side files of what was there go last.
         """
+        stale: list[Path] = []
         for target, part in self._parts.items():
-            if part == target or not part.exists():
-                continue
-            # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
-            stem = self._stem(target)
-            sides = {part, *part.parent.glob(f"{escape(stem)}.*")}
-            # statistics that a GIS noted of the raster that was here before would be told of the new one
-            if part.with_name(f"{part.name}.aux.xml") not in sides:
-                target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
-            if target.suffix.lower() == ".shp":
-                for ending in _INDEXES:
-                    target.with_suffix(ending).unlink(missing_ok=True)
-            for side in sorted(sides):
-                os.replace(side, target.with_name(target.stem + side.name[len(stem) :]))
+            if part != target and part.exists():
+                stale += self._rename(target, part)
+        for path in stale:
+            path.unlink(missing_ok=True)
         self.discard()
         for action in self._afterwards:
             action()
+
+    def _rename(self, target: Path, part: Path) -> list[Path]:
+        """Gives a part and its side files their names. Returns the old side files that have no successor."""
+        # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
+        stem = part.name[: len(part.name) - len(target.suffix)]
+        sides = part.parent.glob(f"{escape(stem)}.*")
+        new = {target.with_name(target.stem + side.name[len(stem) :]): side for side in sides} | {target: part}
+        old = {*side_files(target), *side_files(leads_to(target))}
+        # not by case, which some file systems do not know
+        kept = {str(path).lower() for place in new for path in (place, leads_to(place))}
+        # The target itself first: it is what another program may hold, and then nothing has changed.
+        for place in sorted(new, key=lambda place: (place != target, place)):
+            _replace(new[place], leads_to(place))
+        return sorted(path for path in old if str(path).lower() not in kept)
 
     def discard(self) -> None:
         """Removes every part that is still there, with the side files GDAL may have left."""
@@ -91,10 +105,17 @@ class Outputs:
         for part in list(self._parts.values()):
             # never by the part's own stem: of a target without suffix it is the stem of the user's other files
             stem = part.name[: part.name.rindex(self._mark) + len(self._mark)]
+            _targets.pop(part, None)
             for path in part.parent.glob(f"{escape(stem)}*"):
                 path.unlink(missing_ok=True)
         self._parts.clear()
         folders.remove_empty(self._made)
+
+    def _place(self, target: Path) -> tuple[str, Path]:
+        """What the names of a target's part and work files begin with, and their folder, which is made."""
+        folder = leads_to(target.absolute()).parent
+        self._make(folder)
+        return _short(target.stem, longest_name(folder) - len(self._mark) - _WORK_LENGTH), folder
 
     def _make(self, folder: Path) -> None:
         # what is made later may lie in what was made before, and must be empty first
@@ -104,10 +125,6 @@ class Outputs:
     @property
     def _mark(self) -> str:
         return f".part-{self.run_id}-{_HERE}-{os.getpid()}"
-
-    def _stem(self, target: Path) -> str:
-        """What the names of a target's part and of its side files begin with."""
-        return f"{target.stem}{self._mark}"
 
     def __enter__(self) -> Outputs:
         return self
@@ -119,8 +136,8 @@ class Outputs:
 
 
 def target_of(part: Path) -> Path:
-    """The name that the user knows: without the mark of the run that writes it."""
-    return part.with_name(re.sub(r"\.part-[^.]*", "", part.name))
+    """The name that the user knows of what is written under another."""
+    return _targets.get(part, part)
 
 
 def is_scratch(path: Path) -> bool:
@@ -128,11 +145,33 @@ def is_scratch(path: Path) -> bool:
     return re.search(r"\.part-[^.]*-work", path.name) is not None
 
 
-def _remove_orphans(target: Path) -> None:
+def _short(stem: str, most: int) -> str:
+    """A stem that every library takes for a name, of at most ``most`` bytes; the same for the same stem."""
+    plain = _ODD.sub("_", stem)
+    if plain == stem and name_length(stem) <= most:
+        return stem
+    digest = hashlib.sha256(os.fsencode(stem)).hexdigest()[:6]
+    while plain and name_length(plain) > most - len(digest) - 1:
+        plain = plain[:-1]
+    return f"{plain}-{digest}"
+
+
+def _replace(file: Path, place: Path) -> None:
+    try:
+        os.replace(file, place)
+    except OSError as error:
+        # Side files lie beside a link, which may be on another disk than what it leads to.
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(file, place)
+        file.unlink()
+
+
+def _remove_orphans(folder: Path, stem: str) -> None:
     """Removes the parts of a target whose process is no more. What still has one, or another computer's, stays."""
     import psutil
 
-    for path in target.parent.glob(f"{escape(target.stem)}.part-*-{_HERE}-*"):
+    for path in folder.glob(f"{escape(stem)}.part-*-{_HERE}-*"):
         found = re.match(rf"-{_HERE}-(\d+)(?!\d)", path.name[path.name.rindex(f"-{_HERE}-") :])
         if found and not psutil.pid_exists(int(found.group(1))):
             with suppress(OSError):

@@ -27,12 +27,11 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from .. import compat
 from ..protocol.errors import EngineError, FieldError
 from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
 from ..styling.in_project import LayersOfRun, LookInProject
-from ..styling.looks import Look, holds_its_style
+from ..styling.looks import Look
 from . import about
 from .images import Image, open_image
 from .sources import Sources
@@ -51,8 +50,6 @@ GROUPS = {
     "sampling": QT_TRANSLATE_NOOP("SatDiFuser", "Sampling"),
     "setup": QT_TRANSLATE_NOOP("SatDiFuser", "Set-up"),
 }
-
-LAYERS = (QgsProcessingParameterRasterDestination, QgsProcessingParameterVectorDestination)
 
 # QGIS keeps a bare pointer to a layer post-processor: without a reference here Python deletes it before its turn.
 _LIVING: Dict[str, LookInProject] = {}
@@ -225,7 +222,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         except ValueError as error:
             feedback.pushWarning(str(error))
             looks = {}
-        destinations = self._destinations()
         layers = LayersOfRun()
         for name, path in self._results.items():
             if name in looks:
@@ -234,9 +230,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
                     feedback.pushWarning(
                         translate("SatDiFuser", "The style was not saved: {problem}").format(problem=problem)
                     )
-            elif isinstance(destinations.get(name), LAYERS) and not holds_its_style(path):
-                # That of the file that was here before speaks of other classes.
-                compat.remove_style_beside(path)
             if name in self._given and context.willLoadLayerOnCompletion(self._given[name]):
                 dressing = layers.dressing(looks[name], list(looks).index(name)) if name in looks else None
                 self._dress_in_project(name, dressing, context)

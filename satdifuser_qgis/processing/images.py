@@ -26,6 +26,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
+from ..protocol.crs import names_no_place
 from ..protocol.nodata import AS_DECLARED, NoData
 
 translate = QCoreApplication.translate
@@ -33,7 +34,8 @@ translate = QCoreApplication.translate
 
 @dataclass(frozen=True)
 class Image:
-    """A raster as QGIS knows it. ``crs`` is the one shown in QGIS, ``crs_in_file`` the one that the engine will see.
+    """A raster as QGIS knows it. ``crs`` is the one shown in QGIS, ``crs_in_file`` the one that the engine will see,
+    both by `placed`.
 
     ``layer`` is the layer of the project, None for a file. ``nodata`` is what its properties say of pixels without
     data.
@@ -57,6 +59,11 @@ class Image:
         return QgsRasterLayer(self.source, self.name) if Path(self.source).with_suffix(".qml").is_file() else None
 
 
+def placed(crs: QgsCoordinateReferenceSystem) -> QgsCoordinateReferenceSystem:
+    """The CRS, or an invalid one, which is none, where it names no place."""
+    return QgsCoordinateReferenceSystem() if names_no_place(crs.toWkt()) else crs
+
+
 def crs_name(crs: QgsCoordinateReferenceSystem) -> str:
     """As QGIS shows it, such as "EPSG:4326 - WGS 84", or that there is none."""
     return str(crs.userFriendlyIdentifier()) if crs.isValid() else translate("SatDiFuser", "no CRS")
@@ -75,19 +82,19 @@ def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:
     provider = _provider(text)
     if provider is None:
         return None
-    crs = provider.crs()
+    crs = placed(provider.crs())
     return Image(Path(text).stem, text, "gdal", crs, crs, provider.extent(), provider.bandCount())
 
 
 def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:
     if not layer.isValid():
         return None
-    in_file = layer.dataProvider().crs()
+    in_file = placed(layer.dataProvider().crs())
     return Image(
         layer.name(),
         layer.source(),
         layer.providerType(),
-        layer.crs(),
+        placed(layer.crs()),
         in_file,
         layer.extent(),
         layer.bandCount(),

@@ -13,8 +13,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
-from ..protocol.geopackage import UNDEFINED_CRS
-from .images import Image, crs_name
+from .images import Image, crs_name, placed
 
 translate = QCoreApplication.translate
 
@@ -24,9 +23,7 @@ def check_overlap(labels: QgsVectorLayer, name: str, images: List[Image], contex
 
     The CRS of an image is that in its file, which the engine goes by, whatever QGIS shows.
     """
-    crs = labels.crs()
-    if crs.description() in UNDEFINED_CRS:
-        crs = QgsCoordinateReferenceSystem()
+    crs = placed(labels.crs())
     for image in images:
         _check_crs(labels.name(), crs, name, image)
     if any(_touches(labels, crs, image, context) for image in images):

@@ -32,7 +32,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
-from .images import Image, crs_name
+from .images import Image, crs_name, placed
 from .unopened import no_raster, no_vector
 
 translate = QCoreApplication.translate
@@ -72,7 +72,7 @@ class Sources:
         """What GDAL opens for a raster. Raises ValueError for services and for what is no raster."""
         if image is None:
             raise ValueError(no_raster(value, name))
-        if image.provider != "gdal" or "|" in image.source:
+        if image.provider != "gdal" or ("|" in image.source and not os.path.exists(image.source)):
             raise ValueError(
                 translate(
                     "SatDiFuser",
@@ -106,9 +106,10 @@ class Sources:
             raise ValueError(no_vector(layer_reference(value), name))
         if source.featureCount() == 0:
             raise ValueError(_nothing_in(layer, name, is_narrowed(value)))
-        wanted = _needed_crss(layer.crs(), crss)
+        own = placed(layer.crs())
+        wanted = _needed_crss(own, crss)
         direct = None if is_narrowed(value) else direct_path(layer, field)
-        if direct is not None and wanted[0] == layer.crs():
+        if direct is not None and wanted[0] == own:
             self.files.setdefault(name, []).append(direct.split("|layername=")[0])
             return (direct, *self._exports(source, field, wanted[1:], context))
         return self._exports(source, field, wanted, context)
@@ -252,7 +253,7 @@ def _needed_crss(
 
 def _told(plan: Export) -> str:
     """What an export does, for the log."""
-    if plan.crs == plan.source.sourceCrs():
+    if plan.crs == placed(plan.source.sourceCrs()):
         text = translate(
             "SatDiFuser", "Labels are copied to {path} as QGIS shows them (selection, filter, edits, encoding)."
         )

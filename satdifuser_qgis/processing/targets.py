@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sqlite3
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
@@ -11,17 +12,14 @@ from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry
 from qgis.PyQt.QtCore import QCoreApplication
 
 from ..protocol.geopackage import not_ours
+from ..protocol.places import Obstacle, obstacle
+from ..protocol.side_files import PICTURES, RASTERS, VECTORS
 
 translate = QCoreApplication.translate
 
 CONTAINERS = (".gpkg", ".sqlite", ".gdb")
-# A picture of a map is often kept beside it, and seldom opened as a layer.
-PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 # Files that QGIS opens with the style in the ``.qml`` of the same stem. GeoPackages hold their own.
-STYLED_BESIDE = PICTURES | {
-    ".tif", ".tiff", ".vrt", ".img", ".jp2", ".ecw", ".sid", ".asc", ".nc",
-    ".shp", ".geojson", ".fgb", ".gml", ".kml", ".tab",
-}  # fmt: skip
+STYLED_BESIDE = RASTERS | VECTORS | PICTURES
 
 
 def check_targets(
@@ -40,6 +38,7 @@ def check_targets(
         if not path:
             continue
         _check_ending(name, path, endings.get(name, ()))
+        _check_place(name, path)
         place = _place(path)
         if place in seen:
             raise ValueError(
@@ -51,7 +50,6 @@ def check_targets(
         _check_inputs(name, path, inputs)
         _check_project(name, path, project)
         _check_container(name, path)
-        _check_folder(name, path)
         _check_style(name, path, (*targets.values(), *(file for files in inputs.values() for file in files)))
 
 
@@ -62,6 +60,38 @@ def _check_ending(name: str, path: str, allowed: Sequence[str]) -> None:
                 "SatDiFuser", "{name}: {path} cannot be written in that format. Let its name end in {endings}."
             ).format(name=name, path=path, endings=", ".join(allowed))
         )
+
+
+def _check_place(name: str, path: str) -> None:
+    found = obstacle(Path(path))
+    if found is not None:
+        raise ValueError(f"{name}: {_told(found)}")
+
+
+def _told(found: Obstacle) -> str:
+    told = {
+        "no_file": translate("SatDiFuser", "{path} is a folder or a device. Choose a file."),
+        "circle": translate(
+            "SatDiFuser", "{path} is a link that leads back to itself. Remove it, or choose another file."
+        ),
+        "too_long": translate(
+            "SatDiFuser",
+            "the name {path} has {length} bytes (letters beyond A to Z take two or more), and its disk takes {limit} "
+            "with what is written beside it. Choose a shorter name.",
+        ),
+        "read_only": translate(
+            "SatDiFuser", "{path} is read-only. Choose another file, or allow it to be written first."
+        ),
+        "in_use": translate(
+            "SatDiFuser",
+            "{path} cannot be replaced: another program holds it. Close it there, or choose another file.",
+        ),
+        "foreign": translate(
+            "SatDiFuser", "{path} lies there without a shapefile and would be overwritten. Choose another name."
+        ),
+        "folder": translate("SatDiFuser", "{path} cannot be written to. Choose another folder."),
+    }[found.kind]
+    return str(told.format(path=found.path, length=found.length, limit=found.limit))
 
 
 def _check_inputs(name: str, path: str, inputs: Mapping[str, Iterable[str]]) -> None:
@@ -90,25 +120,22 @@ def _check_project(name: str, path: str, project: Optional[QgsProject]) -> None:
 def _check_container(name: str, path: str) -> None:
     if not path.lower().endswith(CONTAINERS) or not os.path.exists(path):
         return
-    tables = other_tables(path)
+    try:
+        tables = other_tables(path)
+    except sqlite3.OperationalError as error:
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                "{name}: {path} is held by another program, so that it cannot be seen what would be lost. Close it "
+                "there, or choose a new file.",
+            ).format(name=name, path=path)
+        ) from error
     if tables:
         raise ValueError(
             translate(
                 "SatDiFuser",
                 "{name}: {path} already holds {tables}, which would be lost. Choose a new file.",
             ).format(name=name, path=path, tables=", ".join(tables))
-        )
-
-
-def _check_folder(name: str, path: str) -> None:
-    folder = Path(path).absolute().parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(
-            translate("SatDiFuser", "{name}: {folder} cannot be written to. Choose another folder.").format(
-                name=name, folder=folder
-            )
         )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
 from qgis.core import QgsRectangle
 from qgis.PyQt.QtCore import QCoreApplication
@@ -19,12 +20,24 @@ BANDS_WANTED = 3
 
 
 def items_of(value: Any) -> List[Any]:
-    """What a list parameter holds: a list, a text with semicolons as on a command line, or one item alone."""
+    """What a list parameter holds: a list, a text with semicolons as on a command line, or one item alone.
+
+    A semicolon in the name of a file or folder that is there parts nothing.
+    """
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, str):
-        return [item for item in value.split(";") if item]
+        return list(_parted(value.split(";")))
     return [] if value is None else [value]
+
+
+def _parted(pieces: List[str]) -> Iterator[str]:
+    while pieces:
+        ends = (end for end in range(len(pieces), 1, -1) if os.path.exists(";".join(pieces[:end])))
+        end = next(ends, 1)
+        item, pieces = ";".join(pieces[:end]), pieces[end:]
+        if item:
+            yield item
 
 
 def whole_numbers(value: Any, name: str) -> Tuple[int, ...]:

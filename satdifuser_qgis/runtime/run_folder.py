@@ -14,6 +14,7 @@ from typing import Any, Iterable, List, Optional, Type
 
 from ..protocol import codec, events, folders
 from ..protocol.errors import EngineError
+from ..protocol.places import leads_to
 
 KEPT_RUNS = 20
 LOG_LIMIT_CHARACTERS = 5_000_000
@@ -124,7 +125,7 @@ def clear_parts(request: Any, run_id: str, attempts: int = 5) -> List[Path]:
 def _places(request: Any) -> Iterable[Path]:
     """Folders in which the run may write: those of its targets, and the model store."""
     targets = (getattr(request, name) for name in request.OUTPUTS)
-    return sorted({folders.model_store(), *(Path(target).parent for target in targets if target)})
+    return sorted({folders.model_store(), *(leads_to(Path(target)).parent for target in targets if target)})
 
 
 def _not_made(folder: Path, error: OSError) -> EngineError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 
 from benchmarks.awkward import Bench, read_cases, tiny_backbone
@@ -17,7 +18,7 @@ from benchmarks.awkward_runs import InProcess
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.protocol.segment import SegmentRequest
-from tests.data import write_huge_mosaic, write_raster
+from tests.data import landscape, write_huge_mosaic, write_label_layer, write_raster
 from tests.engine.conftest import shared_folder
 
 FOLDER = shared_folder() / "awkward"
@@ -87,3 +88,40 @@ def test_the_check_of_maps_finds_what_differs(tmp_path):
     assert [text.split(" is ")[0] for text in found] == [
         "output: geotransform", "probabilities: geotransform", "entropy: geotransform"
     ]  # fmt: skip
+
+
+@pytest.fixture
+def with_a_local_crs(tmp_path):
+    """A bench over a folder with rasters in a local CRS, in UTM and unreadable, and labels in all of them."""
+    folder, site = tmp_path / "inputs", 'LOCAL_CS["site grid",UNIT["metre",1]]'
+    folder.mkdir()
+    squares = [shapely.box(500_020 + x, 5_199_500, 500_100 + x, 5_199_600) for x in (0, 200, 400, 600)]
+    for name, crs in (("local", site), ("utm", "EPSG:32633")):
+        write_raster(folder / f"{name}.tif", landscape(128, 128)[0], crs=crs)
+        write_label_layer(folder / f"{name}.gpkg", squares, ["a", "b"] * 2, crs=crs)
+    (folder / "broken.tif").write_text("no raster")
+    expected = {"local.tif": "process", "broken.tif": "process", "utm.tif": "process", "utm.gpkg": "process",
+                "local.gpkg": "refuse"}  # fmt: skip
+    files = [{"file": name, "expected": word} for name, word in expected.items()]
+    (folder / "manifest.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+    return Bench(folder, tmp_path / "work", tiny_backbone(tmp_path / "tiny"), InProcess(SECONDS))
+
+
+def test_a_raster_in_a_local_crs_and_one_that_cannot_be_read_are_cases_as_others(with_a_local_crs):
+    outcomes = {case.name: with_a_local_crs.run(case) for case in read_cases(with_a_local_crs.folder)}
+    assert {name: outcome.happened for name, outcome in outcomes.items()} == {
+        "local.tif": "process", "broken.tif": "refuse", "utm.tif": "process", "utm.gpkg": "process",
+        "local.gpkg": "refuse",
+    }  # fmt: skip
+    wrong = {name: outcome.differences for name, outcome in outcomes.items() if outcome.differences}
+    assert wrong == {"broken.tif": ["refuse happened but process was expected"]}
+
+
+def test_a_case_that_cannot_be_checked_is_a_line_and_not_the_end(with_a_local_crs, monkeypatch):
+    def fail(*args):
+        raise ValueError("no way to compare")
+
+    monkeypatch.setattr("benchmarks.awkward.map_differences", fail)
+    case = next(case for case in read_cases(with_a_local_crs.folder) if case.name == "utm.tif")
+    outcome = with_a_local_crs.run(case)
+    assert outcome.differences[0] == "it could not be checked: ValueError: no way to compare"

@@ -19,6 +19,7 @@ from hypothesis.extra.numpy import arrays
 from pyproj import CRS
 from scipy import ndimage
 
+from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.grid import Grid
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.vector import coverage as room
@@ -406,6 +407,9 @@ def test_a_disk_that_fills_up_is_told_by_the_targets_own_name(tmp_path, monkeypa
         raise error
 
     monkeypatch.setattr(library, step, full)
-    with pytest.raises(EngineError, match=r'map\.gpkg" cannot be written: the disk is full') as caught:
-        write(frames, tmp_path / "map.part-ab12.gpkg")
+    with (
+        Outputs("ab12") as outputs,
+        pytest.raises(EngineError, match=r'map\.gpkg" cannot be written: the disk is full') as caught,
+    ):
+        write(frames, outputs.part(tmp_path / "map.gpkg"))
     assert caught.value.code == "no_space"

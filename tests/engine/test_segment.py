@@ -475,7 +475,7 @@ def test_that_sizes_in_metres_are_unknown_is_told(request_, tmp_path):
     notes = Notes()
     with Outputs("test") as outputs:
         segment.run(dataclasses.replace(request_, input=plain), notes, outputs)
-    assert any("no coordinate reference system" in line and "10 m a pixel" in line for line in notes.lines)
+    assert any("no CRS" in line and "10 m a pixel" in line for line in notes.lines)
     header, tensors = read_model(request_.model)
     model = tmp_path / "nowhere.safetensors"
     write_model(model, dataclasses.replace(header, gsd_m=0.0), tensors)

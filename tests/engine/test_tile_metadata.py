@@ -64,7 +64,7 @@ def test_the_date_is_when_the_image_was_taken_and_not_when_the_file_was_written(
 def test_a_raster_without_a_place_is_refused_with_the_way_out(tmp_path):
     with (
         open_raster(image(tmp_path, crs=None)) as raster,
-        pytest.raises(EngineError, match='"image" has no coordinate reference system') as caught,
+        pytest.raises(EngineError, match='"image" has no CRS') as caught,
     ):
         tile_metadata(raster, [(0, 0)], 16, 16)
     assert caught.value.code == "bad_input"

@@ -24,13 +24,16 @@ CLASSES = (
 )
 
 
-def write_raster(path: Path, bands: int = 4, epsg: int = 32652, classes: bool = False, left: float = LEFT) -> Path:
+def write_raster(
+    path: Path, bands: int = 4, epsg: int = 32652, classes: bool = False, left: float = LEFT, wkt: str = ""
+) -> Path:
     """A GeoTIFF of noise, or of class codes 1 to 3 with a colour table."""
     raster = gdal.GetDriverByName("GTiff").Create(str(path), WIDTH, HEIGHT, bands, gdal.GDT_Byte)
     raster.SetGeoTransform((left, PIXEL_M, 0, TOP, 0, -PIXEL_M))
-    if epsg:
-        reference = osr.SpatialReference()
-        reference.ImportFromEPSG(epsg)
+    if epsg or wkt:
+        reference = osr.SpatialReference(wkt)
+        if epsg:
+            reference.ImportFromEPSG(epsg)
         raster.SetProjection(reference.ExportToWkt())
     if classes:
         table = gdal.ColorTable()

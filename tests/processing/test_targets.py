@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
@@ -129,6 +131,53 @@ def test_a_model_with_another_ending(train, engine, image, labels, tmp_path):
     assert ".safetensors" in said
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(segment, engine, chosen):
-    assert "cannot be written to" in refused(segment, engine, **{**chosen, "OUTPUT": "/proc/map.tif"})
+SEGMENT = {"OUTPUT": "tif", "POLYGONS": "gpkg", "PROBABILITIES": "tif", "ENTROPY": "tif"}
+posix = pytest.mark.skipif(os.name == "nt", reason="of POSIX")
+
+
+@posix
+@pytest.mark.parametrize(("name", "suffix"), SEGMENT.items())
+def test_a_place_that_cannot_be_written(segment, engine, chosen, tmp_path, name, suffix):
+    target = tmp_path / f"mine.{suffix}"
+
+    def told(path):
+        return refused(segment, engine, **{**chosen, name: str(path)})
+
+    assert f"{name}: /proc cannot be written to" in told(f"/proc/map.{suffix}")
+    assert f"{name}: /proc cannot be written to" in told(f"/proc/new/map.{suffix}")
+    target.mkdir()
+    assert f"{name}: {target} is a folder" in told(target)
+    target.rmdir()
+    target.symlink_to(target)
+    assert "leads back to itself" in told(target)
+    target.unlink()
+    target.write_text("mine")
+    target.chmod(0o444)
+    assert f"{name}: {target} is read-only. Choose another file" in told(target)
+    assert f"has {251 + len(suffix)} bytes" in told(tmp_path / f"{'m' * 250}.{suffix}")
+
+
+@posix
+@pytest.mark.parametrize(("name", "suffix"), [("MODEL", "safetensors"), ("REPORT", "html")])
+def test_a_training_that_could_not_be_written(train, engine, image, labels, tmp_path, name, suffix):
+    places = {"MODEL": str(tmp_path / "m.safetensors"), "REPORT": str(tmp_path / "r.html")}
+    kept = tmp_path / f"kept.{suffix}"
+    kept.write_text("mine")
+    kept.chmod(0o444)
+    for path, told in ((kept, "is read-only"), (f"/proc/m.{suffix}", "cannot be written to")):
+        asked = {"INPUT": image, "LABELS": labels, "CLASS_FIELD": "class", **places, name: str(path)}
+        assert told in refused(train, engine, **asked)
+
+
+def test_a_geopackage_that_is_locked_is_not_taken_for_an_empty_one(segment, engine, chosen, tmp_path, monkeypatch):
+    monkeypatch.setattr("satdifuser_qgis.protocol.geopackage._PATIENCE_S", 0.1)
+    target = landscape.write_labels(tmp_path / "data.gpkg", table="parcels")
+    with closing(sqlite3.connect(str(target))) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "is held by another program" in refused(segment, engine, POLYGONS=str(target), **chosen)
+
+
+@posix
+def test_a_link_to_an_input(segment, engine, chosen, tmp_path, image):
+    (tmp_path / "map.tif").symlink_to(image)
+    assert "is also read as INPUT" in refused(segment, engine, **chosen)

@@ -80,6 +80,16 @@ def test_only_parts_of_this_run_are_cleared(request_for, tmp_path):
     assert all(path.exists() for path in others)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_parts_beside_what_a_link_leads_to_are_cleared(request_for, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "map.part-ab12.tif").touch()
+    request = request_for()
+    Path(request.output).symlink_to(tmp_path / "store" / "map.tif")
+    assert clear_parts(request, "ab12") == []
+    assert list((tmp_path / "store").iterdir()) == []
+
+
 def test_targets_without_a_folder_are_no_trouble(request_for, tmp_path):
     (tmp_path / "outputs").rmdir()
     assert clear_parts(request_for(), "ab12") == []

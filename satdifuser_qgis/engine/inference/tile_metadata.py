@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...protocol.errors import EngineError
 from ..backbones import METADATA_NAMES
-from ..raster.grid import Grid, to_lon_lat
+from ..raster.grid import Grid, no_crs, to_lon_lat
 from ..raster.read import Raster
 
 # Tags that hold when the image was taken; the TIFF's own date is when the file was written, so it is not used.
@@ -29,7 +29,7 @@ def tile_metadata(raster: Raster, positions: Sequence[tuple[int, int]], side: in
     if gsd_m is None:
         raise EngineError(
             "bad_input",
-            f'The raster "{raster.name}" has no coordinate reference system, so its place is unknown.',
+            f'The raster "{raster.name}" has {no_crs(raster.grid.nowhere_wkt)}, so its place is unknown.',
             "Set its CRS, or choose metadata zeros.",
         )
     date = acquisition_date(raster)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from affine import Affine
 from pyproj import CRS, Transformer
 
+from ...protocol.crs import is_undefined
 from ...protocol.errors import EngineError
 
 # Below this difference the pixel size that the projection states is kept, so that 10 m in UTM stay 10 m
@@ -52,7 +53,8 @@ class Window:
 class Grid:
     """The pixels of a raster on the ground.
 
-    ``crs_wkt`` is empty where there is no CRS. ``placed`` is False where the file has no geotransform: then
+    ``crs_wkt`` is empty where there is no CRS, or one that names no place, which is then in ``nowhere_wkt``: outputs
+    have it too. ``placed`` is False where the file has no geotransform: then
     ``transform`` is the one that QGIS draws such files with (one unit a pixel, rows downwards from 0), so that
     labels drawn over the raster meet it, and outputs get no geotransform either.
     """
@@ -62,6 +64,13 @@ class Grid:
     width: int
     height: int
     placed: bool = True
+    # not shown, since fingerprints of rasters are made of what is
+    nowhere_wkt: str = field(default="", repr=False)
+
+    @property
+    def stated_wkt(self) -> str:
+        """The CRS that the file states, whether or not it names a place."""
+        return self.crs_wkt or self.nowhere_wkt
 
     @property
     def whole(self) -> Window:
@@ -87,7 +96,7 @@ class Grid:
     def crop(self, window: Window) -> Grid:
         """The grid of the raster that holds just this window."""
         placed = self.placed or (window.row, window.col) != (0, 0)
-        return Grid(self.crs_wkt, self.window_transform(window), window.width, window.height, placed)
+        return Grid(self.crs_wkt, self.window_transform(window), window.width, window.height, placed, self.nowhere_wkt)
 
     def snap(self, extent: Extent) -> Window:
         """The whole pixels that an extent in the raster's CRS touches. Raises EngineError("no_overlap").
@@ -174,6 +183,12 @@ def tile_origins(length: int, tile: int, overlap: int) -> list[int]:
 def in_metres(size_m: float) -> str:
     """A pixel size in words: "0.5 m", "10 m", "1.2 km"."""
     return f"{size_m / 1000:.3g} km" if size_m >= 1000 else f"{size_m:.3g} m"
+
+
+def no_crs(nowhere_wkt: str = "") -> str:
+    """What a file has that has no CRS, or one that names no place, in words."""
+    name = CRS.from_wkt(nowhere_wkt).name if nowhere_wkt else ""
+    return f'a CRS that names no place ("{name}")' if name and not is_undefined(name) else "no CRS"
 
 
 @lru_cache(maxsize=256)

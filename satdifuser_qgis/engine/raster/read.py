@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
 from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
@@ -327,7 +328,8 @@ def _grid(dataset: rasterio.DatasetReader) -> Grid:
     placed = not dataset.transform.is_identity
     # QGIS draws a file without geotransform one unit a pixel with rows downwards; labels drawn on it lie there.
     transform = dataset.transform if placed else Affine(1, 0, 0, 0, -1, 0)
-    return Grid(wkt, transform, dataset.width, dataset.height, placed)
+    crs, nowhere = ("", wkt) if names_no_place(wkt) else (wkt, "")
+    return Grid(crs, transform, dataset.width, dataset.height, placed, nowhere)
 
 
 def _rasterio_window(window: Window) -> rasterio.windows.Window:

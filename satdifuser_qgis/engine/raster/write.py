@@ -161,8 +161,8 @@ class BandWriter:
         profile |= {"nodata": nodata, "sparse_ok": True, "interleave": "band"}
         if self.grid.placed:
             profile["transform"] = self.grid.transform
-        if self.grid.crs_wkt:
-            profile["crs"] = rasterio.CRS.from_wkt(self.grid.crs_wkt)
+        if self.grid.stated_wkt:
+            profile["crs"] = rasterio.CRS.from_wkt(self.grid.stated_wkt)
         return profile
 
     def _describe(self, names: Sequence[str], tags: dict[str, str]) -> None:

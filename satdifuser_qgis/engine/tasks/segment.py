@@ -35,7 +35,7 @@ from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.bands import position_note
 from ..raster.fill import fill_note
-from ..raster.grid import Window
+from ..raster.grid import Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
 from ..raster.read import Raster, files_behind, open_raster
 from ..raster.spots import Spots, look
@@ -208,7 +208,7 @@ def make_plan(
         window = raster.grid.snap(request.extent)
     gsd_m = raster.grid.gsd_m
     if not (gsd_m and header.gsd_m):
-        reporter.log(_unknown_size(raster.name, gsd_m, header.gsd_m), "warning")
+        reporter.log(_unknown_size(raster, gsd_m, header.gsd_m), "warning")
     side = side_in_raster(header.tile_px, header.gsd_m, gsd_m)
     if side != header.tile_px and gsd_m is not None:
         reporter.log(
@@ -226,16 +226,16 @@ def make_plan(
     return MapPlan(window, grid.touching(window), bands, scaling, request.batch or automatic_batch(device, side))
 
 
-def _unknown_size(name: str, gsd_m: float | None, trained_m: float) -> str:
+def _unknown_size(raster: Raster, gsd_m: float | None, trained_m: float) -> str:
     if gsd_m:
         return (
-            f"The model was trained on pixels of unknown size, without a coordinate reference system. {name} has "
-            f"{gsd_m:.3g} m a pixel and is mapped as it is."
+            f"The model was trained on pixels of unknown size, without a CRS. {raster.name} has {gsd_m:.3g} m a pixel "
+            "and is mapped as it is."
         )
     trained = f"; the model was trained at {trained_m:.3g} m a pixel" if trained_m else ""
     return (
-        f"{name} has no coordinate reference system, so its pixel size in metres is unknown and areas count pixels. It "
-        f"is mapped as it is{trained}."
+        f"{raster.name} has {no_crs(raster.grid.nowhere_wkt)}, so its pixel size in metres is unknown and areas count "
+        f"pixels. It is mapped as it is{trained}."
     )
 
 

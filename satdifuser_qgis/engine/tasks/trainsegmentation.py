@@ -26,6 +26,7 @@ from ..inference.tiles import side_in_raster
 from ..model_file import BackboneReference, ModelHeader, backbone_tensors, place_in_store, write_model
 from ..outputs import Outputs
 from ..raster.fill import fill_note
+from ..raster.grid import no_crs
 from ..raster.normalise import Scaling, units_of
 from ..raster.read import Raster, open_raster
 from ..raster.spots import look
@@ -265,8 +266,8 @@ def _tell_pixel_size(backbone: Backbone, raster: Raster, reporter: Reporter) -> 
     """Says where the backbone is used at pixel sizes that it has not seen."""
     if not raster.grid.gsd_m:
         reporter.log(
-            f"{raster.name} has no coordinate reference system, so its pixel size in metres is unknown. All images are "
-            "used as they are, whatever their pixel sizes.",
+            f"{raster.name} has {no_crs(raster.grid.nowhere_wkt)}, so its pixel size in metres is unknown. All images "
+            "are used as they are, whatever their pixel sizes.",
             "warning",
         )
     if backbone.gsd_m is None or not raster.grid.gsd_m:

@@ -23,6 +23,7 @@ from pyproj import CRS
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
+from ..file_names import as_file
 from ..raster.grid import Grid, Window, to_lon_lat
 from ..raster.read import Raster, open_raster
 from ..raster.write import cannot_write
@@ -142,7 +143,7 @@ def coverage(
             "area_px": patches.sizes[owners - 1],
             "confidence": means[owners - 1],
         }
-        yield geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.crs_wkt or None)
+        yield geopandas.GeoDataFrame(columns, geometry=polygons, crs=grid.stated_wkt or None)
 
 
 def write_polygons(
@@ -174,22 +175,22 @@ def write_polygons(
             warnings.filterwarnings("ignore", "'crs' was not provided")
             scratch.unlink(missing_ok=True)
             for frame in frames:
-                pyogrio.write_dataframe(
-                    frame,
-                    scratch,
-                    LAYER,
-                    "GPKG",
-                    geometry_type="Polygon",
-                    append=scratch.exists(),
-                    SPATIAL_INDEX="NO",
-                )
+                append = scratch.exists()
+                with as_file(scratch) as file:
+                    pyogrio.write_dataframe(
+                        frame, file, LAYER, "GPKG", geometry_type="Polygon", append=append, SPATIAL_INDEX="NO"
+                    )
                 count += len(frame)
             with contextlib.closing(sqlite3.connect(scratch)) as database:
                 database.execute(_INDEX)
-            with pyogrio.open_arrow(scratch, sql=_IN_ORDER, batch_size=_STREAMED) as (found, stream):
+            with (
+                as_file(scratch) as source,
+                pyogrio.open_arrow(source, sql=_IN_ORDER, batch_size=_STREAMED) as (found, stream),
+                as_file(target) as file,
+            ):
                 pyogrio.write_arrow(
                     stream,
-                    target,
+                    file,
                     layer,
                     driver,
                     geometry_name=found["geometry_name"],

@@ -16,6 +16,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import GEOSException
 
 from ...protocol.errors import EngineError
+from ..file_names import as_file
 from .layers import LATIN_1, Layer, find_layer, split_source, untold_note
 
 # Points, lines and polygons, and several of one kind: what can be burnt.
@@ -69,15 +70,16 @@ def _stored(
 
     Not by pyogrio's `read_dataframe`: in a frame, geometries replace a field that is itself called "geometry".
     """
-    read = partial(pyogrio.raw.read, layer.path, columns=[class_field], where=subset, force_2d=True)
-    try:
-        meta, _, wkb, columns = read(datetime_as_string=True, **layer.keys)
-        notes = []
-    except UnicodeDecodeError:
-        meta, _, wkb, columns = read(datetime_as_string=True, **{**layer.keys, "encoding": LATIN_1})
-        notes = [untold_note(layer.path)]
-    except ValueError as error:
-        raise _unread(layer, subset, error) from error
+    notes = []
+    with as_file(layer.path) as file:
+        read = partial(pyogrio.raw.read, file, columns=[class_field], where=subset, force_2d=True)
+        try:
+            meta, _, wkb, columns = read(datetime_as_string=True, **layer.keys)
+        except UnicodeDecodeError:
+            meta, _, wkb, columns = read(datetime_as_string=True, **{**layer.keys, "encoding": LATIN_1})
+            notes = [untold_note(layer.path)]
+        except ValueError as error:
+            raise _unread(layer, subset, error) from error
     return meta, wkb, pandas.Series(columns[0]), notes
 
 

@@ -16,9 +16,9 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ...protocol.classes import LandCoverClass, StyledClass
+from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
-from ...protocol.geopackage import UNDEFINED_CRS
-from ..raster.grid import Grid, Window, same_crs
+from ..raster.grid import Grid, Window, no_crs, same_crs
 from .class_names import spelling_notes, text_key
 from .class_table import UNLABELLED, ClassTable, Indices, counted_notes, number_table, text_table
 from .features import clean, read_features
@@ -56,7 +56,8 @@ class VectorLabels:
 
     ``table`` has a geometry, ``index``, the class's place in ``classes``, and ``feature``, its number in the layer;
     rows are in burning order: large polygons before small ones, then lines, then points, so that what is drawn later
-    wins. ``copies`` are tables of the same features in other CRSs. ``notes`` are sentences for the log on what was left
+    wins. ``copies`` are tables of the same features in other CRSs. ``nowhere_wkt`` is a CRS that names no place; then
+    the table has none. ``notes`` are sentences for the log on what was left
     out, repaired or merged.
     """
 
@@ -66,6 +67,7 @@ class VectorLabels:
     table: geopandas.GeoDataFrame
     copies: tuple[geopandas.GeoDataFrame, ...] = ()
     notes: tuple[str, ...] = ()
+    nowhere_wkt: str = ""
     placed: dict[str, Placed] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -122,10 +124,11 @@ def _read(source: str, class_field: str, styles: Sequence[StyledClass]) -> Vecto
     keep = indices[rows] != UNLABELLED
     order = _burning_order(geometries[keep])
     columns = {"index": indices[rows][keep][order], "feature": rows[keep][order]}
-    crs = features.geometries.crs
-    crs = None if crs is None or crs.name in UNDEFINED_CRS else crs
+    stated = _wkt(features.geometries)
+    crs, nowhere = (None, stated) if names_no_place(stated) else (features.geometries.crs, "")
     ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=crs)
-    return VectorLabels(features.name, table, _wkt(ordered), ordered, notes=(*features.notes, *notes, *more))
+    all_notes = (*features.notes, *notes, *more)
+    return VectorLabels(features.name, table, _wkt(ordered), ordered, notes=all_notes, nowhere_wkt=nowhere)
 
 
 def burn(labels: VectorLabels, grid: Grid, window: Window) -> Indices:
@@ -189,11 +192,12 @@ def check_crs(labels: VectorLabels, image: str, grid: Grid) -> str:
     if grid.crs_wkt:
         raise EngineError(
             "bad_input",
-            f'The labels "{labels.name}" have no CRS but the image "{image}" has {known}.',
+            f'The labels "{labels.name}" have {no_crs(labels.nowhere_wkt)} but the image "{image}" has {known}.',
             "Give the labels their CRS (a shapefile has it in the .prj file beside it); "
             "Define projection in the Toolbox of QGIS does that.",
         )
-    return f'The image "{image}" has no CRS; labels of "{labels.name}" ({known}) are taken to lie in its coordinates.'
+    has = no_crs(grid.nowhere_wkt)
+    return f'The image "{image}" has {has}; labels of "{labels.name}" ({known}) are taken to lie in its coordinates.'
 
 
 def _burn(placed: Placed, hits: NDArray[np.intp], grid: Grid, window: Window) -> Indices:

@@ -13,6 +13,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from ...protocol.errors import EngineError
 from ...protocol.unopened import missing_parts
+from ..file_names import as_file, split_address
 from ..raster.read import files_behind
 from ..unopened import not_opened
 
@@ -47,7 +48,7 @@ class Layer:
 
 def split_source(text: str) -> Source:
     """Raises EngineError("bad_request") for a part that is not known here: without it something else would be read."""
-    path, *parts = text.split("|")
+    path, parts = split_address(text)
     source = Source(path)
     for part in parts:
         key, _, value = part.partition("=")
@@ -75,7 +76,8 @@ def find_layer(source: Source, class_field: str) -> Layer:
     Raises EngineError: bad_input, or bad_request where none or several layers could be meant.
     """
     try:
-        names = [str(name) for name, _ in pyogrio.list_layers(source.path)]
+        with as_file(source.path) as file:
+            names = [str(name) for name, _ in pyogrio.list_layers(file)]
         if source.layer is not None:
             layer = _named(source, names)
         elif len(names) == 1:
@@ -165,11 +167,12 @@ def _layer(source: Source, place: int, name: str) -> Layer:
 
 def _described(path: str, keys: dict[str, Any]) -> dict[str, Any]:
     """What pyogrio says of a layer; where names of fields are no UTF-8, ``keys`` ask for Latin 1 afterwards."""
-    try:
-        return pyogrio.read_info(path, **keys)
-    except UnicodeDecodeError:
-        keys["encoding"] = LATIN_1
-        return pyogrio.read_info(path, **keys)
+    with as_file(path) as file:
+        try:
+            return pyogrio.read_info(file, **keys)
+        except UnicodeDecodeError:
+            keys["encoding"] = LATIN_1
+            return pyogrio.read_info(file, **keys)
 
 
 def _check(layer: Layer, class_field: str) -> None:
