@@ -161,6 +161,7 @@ def test_torch_comes_first_from_the_cpu_index(feedback, requirements, verified, 
     create.create(feedback, base_python=tmp_path, requirements=requirements, needed_bytes=0)
     assert commands[1][-3:] == ["--index-url", create.CPU_INDEX, "torch==2.13.0"]
     assert commands[2][-2:] == ["-r", str(requirements)]
+    assert all("-u" in command for command in commands[1:3]), "lines are told as they come"
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
     create.create(feedback, base_python=tmp_path, requirements=requirements, needed_bytes=0)
     assert create.CPU_INDEX not in commands[4]
