@@ -20,7 +20,6 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
     QgsProject,
-    QgsSettings,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
@@ -31,14 +30,13 @@ from ..runtime.environment.locate import Engine, locate
 from ..runtime.process import RunResult, run
 from ..styling.looks import Look, LookInProject, holds_its_style
 from . import about
+from .engine_state import named_python
 from .images import Image, open_image
 from .sources import Sources
 from .targets import check_targets
 from .unknown_parameters import refusal
 
 translate = QCoreApplication.translate
-
-ENGINE_SETTING = "satdifuser/enginePython"
 
 # Ids are public and never change.
 GROUPS = {
@@ -126,7 +124,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return list(dict.fromkeys(word.strip() for word in words))
 
     def helpUrl(self) -> str:
-        return "https://github.com/satdifuser/satdifuser_qgis"
+        return about.guide_url(self.TITLE)
 
     def shortHelpString(self) -> str:
         parts = [f"<p>{translate('SatDiFuser', self.HELP)}</p>"]
@@ -190,6 +188,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     def ask_engine(self, feedback: QgsProcessingFeedback) -> RunResult:
         """Runs the request. A failure is a QgsProcessingException: `return {}` would count as success."""
+        # Loading Python and torch takes seconds in which the engine is silent.
+        feedback.pushInfo(translate("SatDiFuser", "Starting the engine"))
         try:
             return run(self._request, feedback, self.engine)
         except EngineError as error:
@@ -231,7 +231,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     def _located(self) -> Optional[Engine]:
         try:
-            return locate(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
+            return locate(named_python())
         except EngineError as error:
             if self.NEEDS_ENGINE:
                 raise QgsProcessingException(str(error)) from error
