@@ -52,6 +52,7 @@ def test_an_environment_is_made_found_and_removed(feedback, requirements, verifi
     assert feedback.shares[-1] == 100
     assert create.state(requirements=requirements) == "ready"
     assert create.repair(feedback, requirements=requirements) == engine
+    assert feedback.infos[-1] == "The engine works; nothing was changed."
     requirements.write_text("# something else\n")
     assert create.state(requirements=requirements) == "outdated"
     create.remove()

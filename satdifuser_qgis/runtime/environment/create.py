@@ -90,11 +90,14 @@ def repair(
     """The environment as it should be: made again where it is missing, outdated or does not work."""
     engine = Engine(python_of(_place(folder) / "venv"), "the user's environment")
     if state(folder, requirements) == "ready":
+        feedback.setProgressText("Trying the libraries")
         try:
             verify(engine)
         except EngineError as problem:
             feedback.pushWarning(str(problem))
         else:
+            feedback.pushInfo("The engine works; nothing was changed.")
+            feedback.setProgress(100)
             return engine
     return create(feedback, folder, requirements=requirements, variables=variables)
 
