@@ -55,6 +55,8 @@ stage:
 	@if command -v lrelease >/dev/null 2>&1; then \
 		for f in i18n/*.ts; do lrelease -silent "$$f" -qm $(STAGE)/i18n/$$(basename "$${f%.ts}").qm || exit 1; done; \
 	else echo "No lrelease: the staged plugin speaks English only."; fi
+	@if $(ENGINE) -c "import markdown" 2>/dev/null; then $(ENGINE) docs/help/make.py $(STAGE)/help; \
+	else echo "No Python-Markdown (make setup brings it): the staged plugin's Help opens the guide on the web."; fi
 	@find $(STAGE) -name '__pycache__' -prune -exec rm -rf {} +
 
 zip: stage

@@ -8,6 +8,7 @@ from typing import Any, Optional
 from qgis.core import QgsApplication, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
+from .processing import engine_state
 from .processing.provider import SatDiFuserProvider
 
 translate = QCoreApplication.translate
@@ -33,15 +34,19 @@ class SatDiFuserPlugin:
         """Adds what needs a window."""
         from qgis.PyQt.QtWidgets import QAction
 
+        from .gui import messages
         from .gui.options import OptionsFactory
 
         self.initProcessing()
         self.options = OptionsFactory()
         self.iface.registerOptionsWidgetFactory(self.options)
-        text = translate("SatDiFuser", "Install the engine…")
-        self.action = QAction(self.options.icon(), text, self.iface.mainWindow())
+        self.action = QAction(self.options.icon(), "", self.iface.mainWindow())
         self.action.triggered.connect(self._open_options)
+        self._show_engine()
+        engine_state.watch.changed.connect(self._show_engine)
         self.iface.addPluginToMenu(MENU, self.action)
+        if not engine_state.is_there():
+            messages.offer(self._open_options)
 
     def unload(self) -> None:
         """Takes away everything that was added; an installation at work is cancelled."""
@@ -50,9 +55,11 @@ class SatDiFuserPlugin:
             self.action.deleteLater()
             self.action = None
         if self.options is not None:
-            from .gui import setup
+            from .gui import messages, setup
 
+            engine_state.watch.changed.disconnect(self._show_engine)
             setup.stop()
+            messages.clear()
             self.iface.unregisterOptionsWidgetFactory(self.options)
             self.options = None
         if self.provider is not None:
@@ -61,6 +68,12 @@ class SatDiFuserPlugin:
         if self.translator is not None:
             QCoreApplication.removeTranslator(self.translator)
             self.translator = None
+
+    def _show_engine(self) -> None:
+        """The menu entry says what it is for."""
+        there = engine_state.is_there()
+        settings = translate("SatDiFuser", "Engine settings…")
+        self.action.setText(settings if there else translate("SatDiFuser", "Install the engine…"))
 
     def _open_options(self) -> None:
         from .gui.options import PAGE

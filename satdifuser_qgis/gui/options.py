@@ -10,7 +10,6 @@ from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactor
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
 from qgis.PyQt.QtWidgets import (
-    QFormLayout,
     QGroupBox,
     QHBoxLayout,
     QLabel,
@@ -22,9 +21,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..processing import about
-from ..processing.base import ENGINE_SETTING
-from ..processing.engine_state import engine_state
+from ..processing import about, engine_setup
+from ..processing.engine_state import ENGINE_SETTING, engine_state, named_python, watch
 from ..protocol import folders
 from ..runtime.environment import create
 from . import setup
@@ -32,8 +30,6 @@ from . import setup
 translate = QCoreApplication.translate
 # QGIS opens the page by this name.
 PAGE = "mOptionsPageSatDiFuser"
-# An environment made on Linux, unpacked; the download is smaller.
-INSTALLED_GB = 1.5
 
 
 class OptionsPage(QgsOptionsPageWidget):
@@ -47,6 +43,8 @@ class OptionsPage(QgsOptionsPageWidget):
         layout.addWidget(self._other_box())
         layout.addStretch(1)
         self.engine_python.fileChanged.connect(self._show_state)
+        # the Toolbox installs too
+        watch.changed.connect(self._show_state)
         self._show_state()
         task = setup.running()
         if task is not None:
@@ -54,19 +52,16 @@ class OptionsPage(QgsOptionsPageWidget):
 
     def apply(self) -> None:
         """Keeps what was entered."""
-        QgsSettings().setValue(ENGINE_SETTING, self.engine_python.filePath().strip())
+        named = self.engine_python.filePath().strip()
+        if named != named_python():
+            QgsSettings().setValue(ENGINE_SETTING, named)
+            watch.changed.emit()
 
     def _engine_box(self) -> QGroupBox:
         box = QGroupBox(translate("SatDiFuser", "Engine"), self)
         self.state = _text(box)
         self.need = _text(box)
-        self.need.setText(
-            translate(
-                "SatDiFuser",
-                "The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It "
-                "is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.",
-            ).format(size=INSTALLED_GB, free=round(create.NEEDED_BYTES / 1e9), folder=folders.environment())
-        )
+        self.need.setText(engine_setup.what_it_takes())
         self.install = self._button(translate("SatDiFuser", "Install the engine…"), setup.install)
         self.repair = self._button(translate("SatDiFuser", "Repair"), setup.repair)
         self.remove = self._button(translate("SatDiFuser", "Remove"), setup.remove, self._sure_to_remove)
@@ -110,7 +105,7 @@ class OptionsPage(QgsOptionsPageWidget):
         box = QGroupBox(translate("SatDiFuser", "Settings"), self)
         self.engine_python = QgsFileWidget(box)
         self.engine_python.setDialogTitle(translate("SatDiFuser", "Python of the engine"))
-        self.engine_python.setFilePath(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
+        self.engine_python.setFilePath(named_python())
         self.engine_python.setToolTip(
             translate(
                 "SatDiFuser", "A Python that has the engine's libraries. Empty: the installed one is found by itself."
@@ -124,6 +119,8 @@ class OptionsPage(QgsOptionsPageWidget):
                 "use an NVIDIA GPU, name a Python that has the engine's libraries and a CUDA build of torch.",
             )
         )
+        guide = QPushButton(translate("SatDiFuser", "Open the guide"), box)
+        guide.clicked.connect(open_guide)
         folder = QPushButton(translate("SatDiFuser", "Open the folder of models and logs"), box)
         folder.clicked.connect(open_home)
         self.unfinished = _text(box)
@@ -131,14 +128,19 @@ class OptionsPage(QgsOptionsPageWidget):
         self.empty.clicked.connect(self._remove_unfinished)
         self._show_unfinished()
         row = QHBoxLayout()
+        row.addWidget(guide)
         row.addWidget(folder)
         row.addWidget(self.empty)
         row.addStretch(1)
-        layout = QFormLayout(box)
-        layout.addRow(translate("SatDiFuser", "Python of the engine"), self.engine_python)
-        layout.addRow("", self.gpu)
-        layout.addRow("", self.unfinished)
-        layout.addRow("", row)
+        named = QHBoxLayout()
+        named.addWidget(QLabel(translate("SatDiFuser", "Python of the engine"), box))
+        named.addWidget(self.engine_python, 1)
+        # no form: it leaves room for wrapped text as if it were narrow
+        layout = QVBoxLayout(box)
+        layout.addLayout(named)
+        layout.addWidget(self.gpu)
+        layout.addWidget(self.unfinished)
+        layout.addLayout(row)
         return box
 
     def _show_unfinished(self) -> None:
@@ -184,13 +186,17 @@ class OptionsPage(QgsOptionsPageWidget):
         task.progressChanged.connect(self._show_progress)
         task.told.connect(self._show_line)
         task.ended.connect(self._show_end)
-        self.cancel.clicked.connect(task.cancel)
+        self.cancel.clicked.connect(lambda: self._cancel(task))
         self.bar.setValue(int(task.progress()))
         self._show_line(task.last_line or task.description())
-        self.cancel.setEnabled(True)
+        self.cancel.setEnabled(not task.isCanceled())
         self.outcome.hide()
         self.working.show()
         self._show_state()
+
+    def _cancel(self, task: setup.SetupTask) -> None:
+        self.cancel.setEnabled(False)
+        task.cancel()
 
     def _show_progress(self, percent: float) -> None:
         self.bar.setValue(int(percent))
@@ -242,6 +248,11 @@ def open_home() -> None:
     """Shows the folder of models and logs in the file browser; makes it first."""
     folders.home().mkdir(parents=True, exist_ok=True)
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folders.home())))
+
+
+def open_guide() -> None:
+    """Shows the guide in the browser."""
+    QDesktopServices.openUrl(QUrl(about.guide_url()))
 
 
 def _text(parent: QWidget) -> QLabel:

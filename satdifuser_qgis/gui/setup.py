@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional
-from urllib.parse import quote
+from typing import Any, Callable, Optional
 
-from qgis import utils
-from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsNetworkAccessManager, QgsTask
-from qgis.PyQt.QtCore import QCoreApplication, QUrl, pyqtSignal
-from qgis.PyQt.QtNetwork import QNetworkProxy
+from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsTask
+from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
 
+from ..processing.engine_state import watch
+from ..processing.proxy import proxy_variables
 from ..protocol.errors import EngineError
 from ..runtime.environment import create
+from . import messages
 
 translate = QCoreApplication.translate
 TAG = "SatDiFuser"
@@ -49,8 +49,17 @@ class SetupTask(QgsTask):
             self.problem = EngineError("cancelled", "Cancelled.")
         if self.problem is not None and self.problem.detail:
             QgsMessageLog.logMessage(self.problem.detail, TAG, Qgis.MessageLevel.Warning, False)
-        _announce(self)
+        if self.problem is None:
+            watch.changed.emit()
+            messages.success(translate("SatDiFuser", "{task}: done.").format(task=self.description()))
+        elif not self.cancelled:
+            messages.failure(str(self.problem))
         self.ended.emit()
+
+    def cancel(self) -> None:
+        """Asks the work to stop; it may take a second to end its processes, so that this is told at once."""
+        super().cancel()
+        self._show(translate("SatDiFuser", "Cancelling…"))
 
     @property
     def cancelled(self) -> bool:
@@ -66,9 +75,13 @@ class SetupTask(QgsTask):
         self._tell(text, Qgis.MessageLevel.Info)
 
     def _tell(self, line: str, level: Any) -> None:
-        self.last_line = line
         # the log may be written from any thread; without the last argument each warning would pop up
         QgsMessageLog.logMessage(line, TAG, level, False)
+        if not self.isCanceled():
+            self._show(line)
+
+    def _show(self, line: str) -> None:
+        self.last_line = line
         self.told.emit(line)
 
 
@@ -109,26 +122,6 @@ def stop() -> None:
         task.waitForFinished(STOP_MS)
 
 
-def proxy_variables() -> Dict[str, str]:
-    """The HTTP proxy of QGIS's settings as variables of an environment; empty without one.
-
-    A proxy of the system is found by pip itself; SOCKS is beyond pip. To be called in the main thread.
-    """
-    manager = QgsNetworkAccessManager.instance()
-    proxy = manager.fallbackProxy()
-    if proxy.type() not in (QNetworkProxy.ProxyType.HttpProxy, QNetworkProxy.ProxyType.HttpCachingProxy):
-        return {}
-    if not proxy.hostName():
-        return {}
-    user = quote(proxy.user(), safe="")
-    if proxy.password():
-        user += ":" + quote(proxy.password(), safe="")
-    address = f"http://{user}{'@' if user else ''}{proxy.hostName()}:{proxy.port()}"
-    excluded = [QUrl.fromUserInput(url).host() for url in (*manager.excludeList(), *manager.noProxyList()) if url]
-    values = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "NO_PROXY": ",".join(filter(None, excluded))}
-    return {spelling: value for name, value in values.items() for spelling in (name, name.lower()) if value}
-
-
 def _start(title: str, work: Callable[[SetupTask], Any]) -> SetupTask:
     """Starts a task; while one is at work, that one is returned instead."""
     global _running
@@ -136,14 +129,3 @@ def _start(title: str, work: Callable[[SetupTask], Any]) -> SetupTask:
         _running = SetupTask(title, work)
         QgsApplication.taskManager().addTask(_running)
     return _running
-
-
-def _announce(task: SetupTask) -> None:
-    """A message of the main window, which is seen also where the options are closed; none for a cancelled task."""
-    if utils.iface is None or task.cancelled:
-        return
-    if task.problem is None:
-        done = translate("SatDiFuser", "{task}: done.").format(task=task.description())
-        utils.iface.messageBar().pushMessage(TAG, done, Qgis.MessageLevel.Success)
-    else:
-        utils.iface.messageBar().pushMessage(TAG, str(task.problem), Qgis.MessageLevel.Critical)

@@ -22,7 +22,6 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
     QgsProject,
     QgsProperty,
-    QgsSettings,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from qgis.PyQt.QtGui import QIcon
@@ -33,6 +32,7 @@ from ..runtime.process import RunResult, run
 from ..styling.in_project import LayersOfRun, LookInProject
 from ..styling.looks import Look
 from . import about
+from .engine_state import named_python
 from .images import Image, open_image
 from .sources import Sources
 from .targets import check_targets
@@ -40,8 +40,6 @@ from .unknown_parameters import refusal
 
 translate = QCoreApplication.translate
 Value = TypeVar("Value")
-
-ENGINE_SETTING = "satdifuser/enginePython"
 
 # Ids are public and never change.
 GROUPS = {
@@ -128,7 +126,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         return list(dict.fromkeys(word.strip() for word in words))
 
     def helpUrl(self) -> str:
-        return "https://github.com/satdifuser/satdifuser_qgis"
+        return about.guide_url(self.TITLE)
 
     def shortHelpString(self) -> str:
         parts = [f"<p>{translate('SatDiFuser', self.HELP)}</p>"]
@@ -211,6 +209,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     def ask_engine(self, feedback: QgsProcessingFeedback) -> RunResult:
         """Runs the request. A failure is a QgsProcessingException: `return {}` would count as success."""
+        # Loading Python and torch takes seconds in which the engine is silent.
+        feedback.pushInfo(translate("SatDiFuser", "Starting the engine"))
         try:
             return run(self._request, feedback, self.engine)
         except EngineError as error:
@@ -260,7 +260,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
 
     def _located(self) -> Optional[Engine]:
         try:
-            return locate(str(QgsSettings().value(ENGINE_SETTING, "") or ""))
+            return locate(named_python())
         except EngineError as error:
             if self.NEEDS_ENGINE:
                 raise QgsProcessingException(str(error)) from error

@@ -1,4 +1,4 @@
-"""What QGIS's side knows about the installation, as lines of "name: value" that are safe to paste."""
+"""Whether all is ready, and what QGIS's side knows about the installation as lines that are safe to paste."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import platform
 from pathlib import Path
 from typing import List, Optional
 
-from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
+from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR, QCoreApplication
 
 from .. import compat
 from ..protocol import folders
+from ..runtime.environment.failures import broken
 from ..runtime.environment.locate import MARKER, Engine
+from .engine_state import outdated
 
+translate = QCoreApplication.translate
 LOG_TAIL_LINES = 6
 
 
@@ -25,10 +28,22 @@ def plugin_lines() -> List[str]:
     ]
 
 
-def engine_lines(engine: Optional[Engine], problem: str) -> List[str]:
-    """Where the engine is and who says so, or why there is none."""
+def verdict(engine: Optional[Engine], problem: str) -> str:
+    """Whether maps can be made; if not, why and what to do."""
+    if problem:
+        return translate("SatDiFuser", "Not ready: {problem}").format(problem=problem)
+    return f"{translate('SatDiFuser', 'Ready.')} {outdated(engine) if engine else ''}".strip()
+
+
+def library_problem(text: str) -> str:
+    """The way out for a library that cannot be loaded, "" for "". ``text`` is its name and the error."""
+    return str(broken(f"The engine cannot load {text.split(':')[0]}.", text)) if text else ""
+
+
+def engine_lines(engine: Optional[Engine]) -> List[str]:
+    """Where the engine is and who says so."""
     if engine is None:
-        return [f"Engine: none. {problem}"]
+        return ["Engine: none"]
     marker = engine.python.parent.parent / MARKER
     state = "complete" if marker.is_file() else "not made by the plugin"
     return [f"Engine: {engine.python} (from {engine.origin}; {state})"]

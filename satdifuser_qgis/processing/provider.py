@@ -9,9 +9,10 @@ from ..protocol.folders import plugin_version
 from . import about
 from .algorithms.doctor import Doctor
 from .algorithms.segment import Segment
+from .algorithms.setupenvironment import SetupEnvironment
 from .algorithms.trainsegmentation import TrainSegmentation
 
-ALGORITHMS = (TrainSegmentation, Segment, Doctor)
+ALGORITHMS = (TrainSegmentation, Segment, SetupEnvironment, Doctor)
 
 
 class SatDiFuserProvider(QgsProcessingProvider):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import shutil
 import sqlite3
 import threading
@@ -108,6 +109,15 @@ def test_all_outputs_lie_on_the_inputs_grid(request_, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "entropy.tif", "map.gpkg", "map.tif", "map.tif.aux.xml", "probabilities.tif"
     ]  # fmt: skip
+
+
+def test_the_log_is_for_users_and_figures_on_the_computing_are_values(request_):
+    notes = Notes()
+    with Outputs("test") as outputs:
+        result = segment.run(request_, notes, outputs)
+    told = " ".join(notes.lines)
+    assert not re.search(r"megapixel|a second|\btiles?\b|backbone", told), told
+    assert {"seconds", "megapixels_per_second", "seams"} <= set(result.values)
 
 
 def test_map_and_polygons_say_where_they_come_from(request_, tmp_path):

@@ -132,6 +132,7 @@ def test_the_log_says_which_labels_are_used_held_back_and_ignored(tmp_path, requ
     said = "\n".join(notes.lines)
     assert 'Class "1": 7,792 labelled pixels, ' in said
     assert "400 more ignored (the image has no data there)." in said
+    assert "tile" not in said
     assert "the image has no data there" in Path(request_.report).read_text(encoding="utf-8")
 
 

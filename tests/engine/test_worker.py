@@ -230,5 +230,6 @@ def test_doctor_tells_of_a_library_that_is_broken(monkeypatch):
     monkeypatch.setattr(doctor, "LIBRARIES", ("a_library_that_is_not_there", "numpy"))
     values = doctor.run(DoctorRequest(), Silent(), Outputs("run")).values
     assert values["problems"] == 1
+    assert values["problem"].startswith("a_library_that_is_not_there: ")
     assert "a_library_that_is_not_there: CANNOT BE LOADED" in values["engine"]
     assert f"torch {torch.__version__}" not in values["engine"]

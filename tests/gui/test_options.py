@@ -9,7 +9,7 @@ import pytest
 from qgis.core import QgsSettings
 
 from satdifuser_qgis.gui.options import OptionsFactory, OptionsPage
-from satdifuser_qgis.processing.base import ENGINE_SETTING
+from satdifuser_qgis.processing.engine_state import ENGINE_SETTING
 from satdifuser_qgis.protocol import folders
 
 

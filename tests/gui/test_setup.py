@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from qgis import utils
-from qgis.core import QgsNetworkAccessManager, QgsSettings
+from qgis.core import QgsApplication, QgsNetworkAccessManager, QgsSettings
+from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtNetwork import QNetworkProxy
-from qgis.PyQt.QtWidgets import QMessageBox
+from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
 
-from satdifuser_qgis.gui import options, setup
-from satdifuser_qgis.processing.base import ENGINE_SETTING
+from satdifuser_qgis.gui import messages, options, setup
+from satdifuser_qgis.processing import engine_state
+from satdifuser_qgis.processing.engine_state import ENGINE_SETTING
+from satdifuser_qgis.processing.proxy import proxy_variables
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.runtime.environment import create, locate
@@ -58,23 +61,17 @@ def make_engine(requirements: str = "") -> None:
     (python.parents[1] / locate.MARKER).write_text(json.dumps({**marker, "versions": versions}))
 
 
-class Bar:
-    def __init__(self) -> None:
-        self.messages = []
-
-    def pushMessage(self, title, text, level):  # noqa: N802
-        assert threading.current_thread() is threading.main_thread()
-        self.messages.append(text)
-
-
 class Window:
     """A main window of which only the message bar is used."""
 
     def __init__(self) -> None:
-        self.bar = Bar()
+        self.bar = QgsMessageBar()
 
     def messageBar(self):  # noqa: N802
         return self.bar
+
+    def messages(self):
+        return [" ".join(filter(None, (item.title(), item.text()))) for item in self.bar.items()]
 
 
 @pytest.fixture(autouse=True)
@@ -89,13 +86,16 @@ def played(qgis_app, tmp_path, monkeypatch):
     QgsSettings().remove(ENGINE_SETTING)
     yield played
     setup.stop()
+    QgsSettings().remove(ENGINE_SETTING)
 
 
 @pytest.fixture
-def window(monkeypatch):
+def window(monkeypatch, qtbot):
     window = Window()
+    qtbot.addWidget(window.bar)
     monkeypatch.setattr(utils, "iface", window)
-    return window
+    yield window
+    messages.clear()
 
 
 @pytest.fixture
@@ -128,9 +128,9 @@ def ended(qtbot):
 def test_without_an_engine_it_can_only_be_installed(page):
     assert enabled(page) == [True, False, False]
     assert page.state.text() == "The engine that does the computing is not installed."
-    assert "about 1.5 GB of disk" in page.need.text()
+    assert "about 1.8 GB of disk" in page.need.text()
     assert str(folders.environment()) in page.need.text()
-    assert "5 GB must be free" in page.need.text()
+    assert "3 GB must be free" in page.need.text()
     assert not page.bar.isVisible()
     picture(page, "setup-missing")
 
@@ -150,7 +150,7 @@ def test_an_installation_runs_in_the_background_and_is_shown(page, qtbot, played
     assert not page.bar.isVisible()
     assert "Python 3.12.4, torch 2.13.0+cpu" in page.state.text()
     assert page.outcome.text() == "Installing the engine of SatDiFuser: done."
-    assert window.bar.messages == [page.outcome.text()]
+    assert window.messages() == [f"SatDiFuser {page.outcome.text()}"]
     picture(page, "setup-ready")
 
 
@@ -167,9 +167,77 @@ def test_a_failure_is_told_in_the_main_thread(page, qtbot, played, window, error
     played.go.set()
     ended(qtbot)
     assert page.outcome.text().startswith(told)
-    assert window.bar.messages == [told]
+    assert window.messages() == [f"SatDiFuser {told}"]
     assert enabled(page) == [True, False, False]
     picture(page, "setup-failed")
+
+
+def test_a_red_message_goes_when_the_next_try_succeeds(page, qtbot, played, window):
+    for error in (EngineError("no_space", "The disk is full."), EngineError("engine_broken", "No connection.")):
+        played.error = error
+        played.go.set()
+        page.install.click()
+        ended(qtbot)
+        assert window.messages() == [f"SatDiFuser {error}"]
+    played.error = None
+    page.install.click()
+    ended(qtbot)
+    assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+
+
+def test_a_red_message_goes_when_the_toolbox_has_installed_it(page, qtbot, played, window):
+    played.error = EngineError("no_space", "The disk is full.")
+    played.go.set()
+    page.install.click()
+    ended(qtbot)
+    make_engine()
+    engine_state.watch.changed.emit()
+    assert window.messages() == []
+    assert enabled(page) == [False, True, True]
+
+
+def test_a_red_message_that_was_closed_does_no_harm(page, qtbot, played, window):
+    played.error = EngineError("no_space", "The disk is full.")
+    played.go.set()
+    page.install.click()
+    ended(qtbot)
+    window.bar.popWidget()
+    qtbot.wait(50)
+    played.error = None
+    page.install.click()
+    ended(qtbot)
+    assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+
+
+@pytest.mark.parametrize("where", ["page", "task manager"])
+def test_cancel_is_answered_at_once(page, qtbot, monkeypatch, request, where):
+    """A step that takes its time to end, and goes on telling."""
+    go = threading.Event()
+    request.addfinalizer(go.set)
+
+    def slow(feedback, variables=None):
+        while not go.wait(0.01):
+            feedback.pushInfo(LINE)
+        raise EngineError("cancelled", "Cancelled.")
+
+    monkeypatch.setattr(create, "create", slow)
+    page.install.click()
+    qtbot.waitUntil(lambda: page.line.toolTip() == LINE, timeout=5000)
+    if where == "page":
+        page.cancel.click()
+        assert not page.cancel.isEnabled()
+    else:
+        QgsApplication.taskManager().cancelAll()
+    assert page.line.text() == "Cancelling…"
+    picture(page, "setup-cancelling")
+    qtbot.wait(100)
+    assert page.line.text() == "Cancelling…"
+    again = shown(qtbot)
+    assert again.line.text() == "Cancelling…"
+    assert not again.cancel.isEnabled()
+    go.set()
+    ended(qtbot)
+    assert page.outcome.text() == "Cancelled. Nothing was changed."
 
 
 def test_cancel_ends_it_quietly(page, qtbot, window):
@@ -177,7 +245,7 @@ def test_cancel_ends_it_quietly(page, qtbot, window):
     page.cancel.click()
     ended(qtbot)
     assert page.outcome.text() == "Cancelled. Nothing was changed."
-    assert window.bar.messages == []
+    assert window.messages() == []
     page.install.click()
     assert page.cancel.isEnabled()
 
@@ -236,19 +304,32 @@ def test_the_proxy_of_qgis_goes_to_pip(qtbot, played):
     told = played.variables[0]
     assert told["HTTPS_PROXY"] == told["http_proxy"] == "http://me:p%40ss%2Fword@proxy.example:3128"
     assert set(told["NO_PROXY"].split(",")) == {"intern.example", "localhost"}
-    assert setup.proxy_variables() == {}
+    assert proxy_variables() == {}
 
 
-def test_the_menu_opens_the_page_and_unload_undoes_all(qtbot, qgis_processing, qgis_iface, played):
+@pytest.fixture
+def plugin(qgis_processing, qgis_iface, window, monkeypatch, played):
+    """The plugin in a window of which the menu, the options and the message bar are watched in ``asked``."""
     from satdifuser_qgis.plugin import SatDiFuserPlugin
 
-    asked = []
+    QgsSettings().remove(messages.DECLINED_SETTING)
     qgis_iface.registerOptionsWidgetFactory = lambda factory: None
     qgis_iface.unregisterOptionsWidgetFactory = lambda factory: None
+    asked = []
     qgis_iface.addPluginToMenu = lambda menu, action: asked.append((menu, action.text()))
     qgis_iface.removePluginMenu = lambda menu, action: asked.append((menu, action.text()))
     qgis_iface.showOptionsDialog = lambda parent=None, currentPage="": asked.append(currentPage)
     plugin = SatDiFuserPlugin(qgis_iface)
+    plugin.asked = asked
+    yield plugin
+    plugin.unload()
+    QgsSettings().remove(messages.DECLINED_SETTING)
+
+
+OFFER = "SatDiFuser needs its engine (1.8 GB)."
+
+
+def test_the_menu_opens_the_page_and_unload_undoes_all(qtbot, plugin, played, window):
     plugin.initGui()
     plugin.action.trigger()
     setup.install()
@@ -258,4 +339,55 @@ def test_the_menu_opens_the_page_and_unload_undoes_all(qtbot, qgis_processing, q
     assert time.monotonic() - began < 4.0
     ended(qtbot)
     entry = ("SatDiFuser", "Install the engine…")
-    assert asked == [entry, options.PAGE, entry]
+    assert plugin.asked == [entry, options.PAGE, entry]
+    assert window.messages() == []
+
+
+def test_a_start_without_an_engine_offers_to_install_it(qtbot, plugin, played, window):
+    plugin.initGui()
+    assert window.messages() == [OFFER]
+    (button,) = (each for each in window.bar.findChildren(QPushButton) if each.text() == "Install…")
+    button.click()
+    assert plugin.asked[-1] == options.PAGE
+    played.go.set()
+    setup.install()
+    ended(qtbot)
+    assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+
+
+def test_a_start_with_an_engine_offers_nothing(plugin, window):
+    make_engine()
+    plugin.initGui()
+    assert window.messages() == []
+    assert plugin.action.text() == "Engine settings…"
+
+
+def test_the_offer_comes_back_until_it_is_closed(qtbot, plugin, window):
+    for _ in range(2):
+        plugin.initGui()
+        assert window.messages() == [OFFER]
+        plugin.unload()
+        assert window.messages() == []
+    plugin.initGui()
+    window.bar.popWidget()
+    qtbot.wait(50)
+    plugin.unload()
+    plugin.initGui()
+    assert window.messages() == []
+
+
+def test_the_menu_entry_says_what_it_is_for(qtbot, plugin, played, tmp_path):
+    plugin.initGui()
+    told = [plugin.action.text()]
+    played.go.set()
+    for work in (setup.install, setup.remove):
+        work()
+        ended(qtbot)
+        told.append(plugin.action.text())
+    assert told == ["Install the engine…", "Engine settings…", "Install the engine…"]
+    page = shown(qtbot)
+    python = tmp_path / "python"
+    python.touch()
+    page.engine_python.setFilePath(str(python))
+    page.apply()
+    assert plugin.action.text() == "Engine settings…"

@@ -17,7 +17,7 @@ def keep_picture(widget: Any, name: str) -> None:
         widget.grab().save(str(Path(folder) / f"{name}.png"))
 
 
-@pytest.mark.parametrize("name", ["trainsegmentation", "segment", "doctor"])
+@pytest.mark.parametrize("name", ["trainsegmentation", "segment", "setupenvironment", "doctor"])
 def test_dialogs_open(dialog, image, labels, name):
     QgsProject.instance().addMapLayers([QgsRasterLayer(image, "image"), QgsVectorLayer(labels, "labels", "ogr")])
     made = dialog(name)

@@ -129,10 +129,10 @@ def pixels(path: Path) -> np.ndarray:
     return gdal.Open(str(path)).ReadAsArray()
 
 
-def test_a_fresh_profile_lists_the_three_algorithms(world, trained):
+def test_a_fresh_profile_lists_the_algorithms(world, trained):
     listed = qgis_process(world, "list").stdout
     assert [line.split()[0] for line in listed.splitlines() if "satdifuser:" in line] == [
-        "satdifuser:doctor", "satdifuser:segment", "satdifuser:trainsegmentation",
+        "satdifuser:doctor", "satdifuser:segment", "satdifuser:setupenvironment", "satdifuser:trainsegmentation",
     ]  # fmt: skip
 
 

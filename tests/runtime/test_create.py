@@ -52,6 +52,7 @@ def test_an_environment_is_made_found_and_removed(feedback, requirements, verifi
     assert feedback.shares[-1] == 100
     assert create.state(requirements=requirements) == "ready"
     assert create.repair(feedback, requirements=requirements) == engine
+    assert feedback.infos[-1] == "The engine works; nothing was changed."
     requirements.write_text("# something else\n")
     assert create.state(requirements=requirements) == "outdated"
     create.remove()
@@ -161,6 +162,7 @@ def test_torch_comes_first_from_the_cpu_index(feedback, requirements, verified, 
     create.create(feedback, base_python=tmp_path, requirements=requirements, needed_bytes=0)
     assert commands[1][-3:] == ["--index-url", create.CPU_INDEX, "torch==2.13.0"]
     assert commands[2][-2:] == ["-r", str(requirements)]
+    assert all("-u" in command for command in commands[1:3]), "lines are told as they come"
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
     create.create(feedback, base_python=tmp_path, requirements=requirements, needed_bytes=0)
     assert create.CPU_INDEX not in commands[4]

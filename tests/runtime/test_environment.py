@@ -35,7 +35,8 @@ def test_order_of_engines(package, tmp_path):
     with pytest.raises(EngineError, match="not installed") as caught:
         locate.locate(environment={})
     assert caught.value.code == "engine_missing"
-    assert locate.VARIABLE in caught.value.remedy
+    assert locate.OPTIONS in caught.value.remedy
+    assert '"Install the engine" in the Processing Toolbox' in caught.value.remedy
 
     development = python_in(package.parent / ".venv" / "engine")
     assert locate.locate(environment={}).python == development
@@ -112,7 +113,7 @@ def test_a_python_too_old_or_too_narrow_is_refused(tmp_path, python, bits):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("OSError: [Errno 28] No space left on device", "5 GB"),
+        ("OSError: [Errno 28] No space left on device", "at least 3 GB"),
         ("ModuleNotFoundError: No module named 'ensurepip'", "python3-venv"),
         ('OSError: [WinError 126] Error loading "C:\\x\\torch\\lib\\c10.dll" or one of its dependencies', "Visual C++"),
         ("OSError: [WinError 225] Operation did not complete because the file contains a virus", "virus scanner"),
@@ -122,8 +123,14 @@ def test_a_python_too_old_or_too_narrow_is_refused(tmp_path, python, bits):
         ("ImportError: libcudart.so.12: cannot open shared object file", "graphics driver"),
         ("rasterio.errors.CRSError: PROJ: proj_create: Cannot find proj.db", "PROJ_LIB"),
         ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "PIP_CERT"),
-        ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407", "HTTPS_PROXY"),
+        ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407", "proxy's address"),
+        ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 403", "Options > Network"),
+        ("ProxyError('Cannot connect to proxy.', NewConnectionError('Failed to establish a new", "Options > Network"),
+        ("ProxyError('Your proxy appears to only use HTTP and not HTTPS', SSLError(1", "Options > Network"),
+        ("OSError: Missing dependencies for SOCKS support.", "Choose an HTTP proxy in Settings > Options > Network"),
         ("NewConnectionError: Failed to establish a new connection: [Errno -2]", "internet"),
+        ("NewConnectionError: Failed to establish a new connection: [Errno -2]", "Options > Network"),
+        ("('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))", "Options > Network"),
         ("ERROR: No matching distribution found for torch==2.13.0", "3.10 to 3.13"),
         ("ModuleNotFoundError: No module named 'encodings'", "Install the engine again"),
         ("OSError: [Errno 8] Exec format error", "another Python"),

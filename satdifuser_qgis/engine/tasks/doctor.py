@@ -23,7 +23,8 @@ GIB = 2**30
 
 
 def run(request: DoctorRequest, reporter: Reporter, outputs: Outputs) -> Result:
-    """``values["engine"]`` is the text, ``values["problems"]`` the number of libraries that cannot be loaded."""
+    """``values["engine"]`` is the text, ``values["problems"]`` the number of libraries that cannot be loaded, and
+    ``values["problem"]`` the first of them as "name: error"."""
     libraries, problems = _libraries(reporter)
     lines = [
         f"Python: {platform.python_version()} ({platform.platform()})",
@@ -34,7 +35,8 @@ def run(request: DoctorRequest, reporter: Reporter, outputs: Outputs) -> Result:
         f"Home: {folders.without_user(str(folders.home()))}, {_free_space(folders.home())} free",
         *_models(),
     ]
-    return Result(values={"engine": "\n".join(lines), "problems": problems})
+    first = problems[0] if problems else ""
+    return Result(values={"engine": "\n".join(lines), "problems": len(problems), "problem": first})
 
 
 def devices() -> dict[str, Any]:
@@ -54,8 +56,9 @@ def devices() -> dict[str, Any]:
     }
 
 
-def _libraries(reporter: Reporter) -> tuple[list[str], int]:
-    lines, problems = [], 0
+def _libraries(reporter: Reporter) -> tuple[list[str], list[str]]:
+    """A line a library, and those that cannot be loaded as "name: error"."""
+    lines, problems = [], []
     for index, name in enumerate(LIBRARIES):
         reporter.progress(index, len(LIBRARIES), "libraries", f"Loading {name}")
         try:
@@ -63,8 +66,9 @@ def _libraries(reporter: Reporter) -> tuple[list[str], int]:
             version = metadata.version(_DISTRIBUTIONS.get(name, name))
             lines.append(f"{name}: {version}{_bundled(name, module)}")
         except (ImportError, OSError) as error:
-            problems += 1
-            lines.append(f"{name}: CANNOT BE LOADED ({folders.without_user(str(error)).splitlines()[0][:200]})")
+            said = folders.without_user(str(error) or type(error).__name__).splitlines()[0][:200]
+            problems.append(f"{name}: {said}")
+            lines.append(f"{name}: CANNOT BE LOADED ({said})")
     return lines, problems
 
 

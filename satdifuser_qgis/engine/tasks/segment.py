@@ -68,7 +68,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
     device = choose_device(request.device)
     started = time.monotonic()
     with _cluster(scheduler) as cluster, open_raster(request.input, request.nodata) as raster:
-        reporter.log("Loading the model and its backbone.")
+        reporter.log("Loading the model.")
         model_file = find_model(request.model)
         model = LandCoverModel.load(model_file, device)
         plan = make_plan(request, model.header, raster, device, reporter)
@@ -102,7 +102,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
     outputs.after_commit(finished.clear)
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
-    reporter.log(f"{megapixels:.2f} megapixels in {seconds:.0f} s ({megapixels / seconds:.2f} a second).")
+    reporter.log(f"Mapped in {seconds:.0f} s.")
     values: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "megapixels_per_second": round(megapixels / seconds, 4),
@@ -149,7 +149,6 @@ def _map(
         behind(strips, take)
     ratio = seams.statistic
     if ratio is not None:
-        reporter.log(f"Across the edges of tiles probabilities change {ratio:.3f} times as much as elsewhere.")
         reporter.metric("seams", ratio)
     return ratio
 
@@ -275,7 +274,7 @@ def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, rep
     listed = raster.describe_bands(plan.bands)
     reporter.log(
         f'{raster.name}: {plan.window.width} × {plan.window.height} pixels, bands {listed}; model "{header.name}", '
-        f"{len(header.classes)} classes; {plan.tiles} tiles, {duration}."
+        f"{len(header.classes)} classes; {duration}."
     )
     note = raster.mask_note(plan.bands)
     if note:

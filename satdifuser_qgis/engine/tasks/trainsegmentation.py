@@ -85,7 +85,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         rasters, bands = [raster for raster, _ in chosen], [own for _, own in chosen]
         with reporter.phase("Reading labels"):
             labels = read_label_sources(request, rasters, stack, reporter)
-        reporter.log("Loading the backbone.")
+        reporter.log("Loading the diffusion model (backbone).")
         backbone = load_backbone(request.backbone, device)
         if request.finetune:
             check_compact(backbone)
@@ -248,8 +248,8 @@ def _tell(
     first = ground.images[0]
     whole.reporter.log(
         f"{labels.description}, {len(ground.classes)} classes, {count} image{'s' * (count > 1)}, "
-        f"bands {first.raster.describe_bands(first.bands)}, "
-        f"{len(ground.tiles)} labelled tiles; {in_words(whole.seconds)} on {device_title(device)}."
+        f"bands {first.raster.describe_bands(first.bands)}; "
+        f"{in_words(whole.seconds)} on {device_title(device)}."
     )
     notes = [image.raster.mask_note(image.bands) for image in ground.images]
     for line in (*filter(None, notes), *label_lines(ground)):

@@ -118,8 +118,8 @@ def within_budget(ground: Ground, extractor: Extractor, reporter: Reporter) -> G
     if len(tiles) == len(ground.tiles):
         return ground
     reporter.log(
-        f"{len(tiles)} of {len(ground.tiles)} labelled tiles are used, chosen so that every class is well "
-        f"represented: their features fill the {FEATURE_BUDGET / 2**30:.0f} GiB kept for them."
+        f"Of the labelled ground {len(tiles) / len(ground.tiles):.0%} is used, as much as fits into the memory kept "
+        "for it. It is chosen so that every class is well represented."
     )
     chosen = replace(ground, tiles=tiles)
     return replace(chosen, ignored={**ground.ignored, NO_ROOM: ground.class_pixels - chosen.class_pixels})

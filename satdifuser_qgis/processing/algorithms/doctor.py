@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from qgis.core import (
     QgsProcessingContext,
@@ -28,9 +28,9 @@ class Doctor(EngineAlgorithm):
     SHORT = QT_TRANSLATE_NOOP("SatDiFuser", "Says which versions, devices and models are there, and what is missing.")
     HELP = QT_TRANSLATE_NOOP(
         "SatDiFuser",
-        "Writes versions, devices, memory, disk space, models and the last error as one block of text. It "
-        "holds no names "
-        "of users and no secrets, so it can be pasted into a report.",
+        "Says first whether everything is ready, or what is missing and how to mend it. "
+        "Below come versions, devices, memory, disk space, models and the last error. "
+        "This block of text holds no names of users and no secrets, so it can be pasted into a report.",
     )
     TAGS = QT_TRANSLATE_NOOP(
         "SatDiFuser", "diagnose,installation,environment,version,GPU,CUDA,problem,troubleshooting,setup"
@@ -52,24 +52,28 @@ class Doctor(EngineAlgorithm):
     ) -> Dict[str, Any]:
         # Before the engine is asked: its failure now would be the newest.
         last_error = installation.last_error_lines()
+        told, problem = self._engine_says(feedback)
+        verdict = folders.without_user(installation.verdict(self.engine, problem))
         lines = [
             *installation.plugin_lines(),
-            *installation.engine_lines(self.engine, self.engine_problem),
-            *(self._engine_says(feedback) or installation.model_lines()),
+            *installation.engine_lines(self.engine),
+            *(told or installation.model_lines()),
             *installation.folder_lines(),
             *last_error,
         ]
-        summary = folders.without_user("\n".join(lines))
-        feedback.pushInfo(summary)
-        return {self.SUMMARY: summary}
+        feedback.pushInfo(f"{verdict}\n\n" + folders.without_user("\n".join(lines)))
+        # QGIS shows the results below the log: the block would be there twice.
+        return {self.SUMMARY: verdict}
 
-    def _engine_says(self, feedback: QgsProcessingFeedback) -> List[str]:
+    def _engine_says(self, feedback: QgsProcessingFeedback) -> Tuple[List[str], str]:
+        """The engine's own lines, and why it cannot compute ("" where it can)."""
         if self.engine is None:
-            return []
+            return [], self.engine_problem
         try:
             answer = self.ask_engine(feedback)
         except QgsProcessingException as error:
             if feedback.isCanceled():
                 raise
-            return [f"Engine does not work: {error}"]
-        return str(answer.values.get("engine", "")).splitlines()
+            return [], str(error)
+        lines = str(answer.values.get("engine", "")).splitlines()
+        return lines, installation.library_problem(str(answer.values.get("problem", "")))

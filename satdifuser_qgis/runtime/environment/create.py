@@ -25,12 +25,12 @@ from ..feedback import Feedback
 from ..stream import TailReader
 from .base_python import find_base_python
 from .failures import broken
-from .locate import MARKER, Engine, python_of
+from .locate import MARKER, NEEDED_GB, Engine, python_of
 from .verify import verify
 
 REQUIREMENTS = Path(__file__).resolve().with_name("requirements.txt")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-NEEDED_BYTES = 5 * 10**9
+NEEDED_BYTES = NEEDED_GB * 10**9
 # A lock older than this is of an installation that was killed.
 LOCK_FORGOTTEN_AFTER_S = 6 * 3600.0
 _RENAME_ATTEMPTS = 10
@@ -55,7 +55,7 @@ def create(
     needed_bytes: int = NEEDED_BYTES,
     variables: Optional[Mapping[str, str]] = None,
 ) -> Engine:
-    """Makes the environment, replacing one that is there. Needs the network, minutes and 5 GB.
+    """Makes the environment, replacing one that is there. Needs the network, minutes and NEEDED_BYTES.
 
     ``variables`` are added to the environment of pip, for instance a proxy with its password: unlike arguments,
     other users cannot see them.
@@ -90,11 +90,14 @@ def repair(
     """The environment as it should be: made again where it is missing, outdated or does not work."""
     engine = Engine(python_of(_place(folder) / "venv"), "the user's environment")
     if state(folder, requirements) == "ready":
+        feedback.setProgressText("Trying the libraries")
         try:
             verify(engine)
         except EngineError as problem:
             feedback.pushWarning(str(problem))
         else:
+            feedback.pushInfo("The engine works; nothing was changed.")
+            feedback.setProgress(100)
             return engine
     return create(feedback, folder, requirements=requirements, variables=variables)
 
@@ -129,7 +132,9 @@ def _check_space(place: Path, needed_bytes: int) -> None:
 def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback, variables: Mapping[str, str]) -> None:
     """An environment in ``fresh`` with torch first, from its own index, then the rest from the default one."""
     python = str(python_of(fresh))
-    pip = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    # without -u its lines come in heaps, minutes late
+    pip = [python, "-I", "-u", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    pip += ["--progress-bar", "off"]
     lines = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
     torch = [line for line in lines if line.startswith("torch=")]
     # a folder of wheels that the user named serves torch too
@@ -175,7 +180,8 @@ def _run(title: str, command: Sequence[str], feedback: Feedback, variables: Mapp
 
 def _tell(lines: List[str], feedback: Feedback) -> None:
     while lines:
-        feedback.pushInfo(_without_credentials(lines.pop(0)))
+        # pip sets some lines in
+        feedback.pushInfo(_without_credentials(lines.pop(0)).strip())
 
 
 def _without_credentials(text: str) -> str:
@@ -195,8 +201,8 @@ def _locked(place: Path) -> Iterator[None]:
     except FileExistsError:
         raise EngineError(
             "engine_missing",
-            "The engine is being installed by another QGIS window.",
-            f"Wait for it. If no other window is open, delete {lock} and try again.",
+            "The engine is being installed already, here or by another QGIS window.",
+            f"Wait for it. If nothing is being installed, delete {lock} and try again.",
         ) from None
     try:
         yield

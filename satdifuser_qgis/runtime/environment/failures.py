@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple, Optional, Tuple
 
 from ...protocol.errors import EngineError
-from .locate import OPTIONS
+from .locate import NEEDED_GB, OPTIONS
 
 
 class Failure(NamedTuple):
@@ -17,6 +17,8 @@ class Failure(NamedTuple):
     remedy: str
 
 
+# Where QGIS keeps the proxy, which pip is given.
+NETWORK = "Settings > Options > Network"
 _AGAIN = f"Install the engine again in {OPTIONS}."
 
 # From the special to the general: the first that matches is told.
@@ -24,7 +26,7 @@ FAILURES: Tuple[Failure, ...] = (
     Failure(
         r"no space left|not enough space on the disk|disk quota exceeded|Errno 28|WinError 112",
         "There is not enough space on the disk.",
-        "Free at least 5 GB on the disk of the user folder, or set SATDIFUSER_HOME to a folder on another disk.",
+        f"Free at least {NEEDED_GB} GB on the disk of the user folder, or set SATDIFUSER_HOME to another disk.",
     ),
     Failure(
         r"No module named '?(ensurepip|venv)\b|ensurepip is not available",
@@ -67,19 +69,25 @@ FAILURES: Tuple[Failure, ...] = (
         "Remove PROJ_LIB, PROJ_DATA and GDAL_DATA where they are set for the whole system. " + _AGAIN,
     ),
     Failure(
+        r"dependencies for SOCKS",
+        "A SOCKS proxy cannot be used to install the engine.",
+        f"Choose an HTTP proxy in {NETWORK}, or remove ALL_PROXY where it is set for the whole system.",
+    ),
+    Failure(
+        r"ProxyError|Cannot connect to proxy|407 Proxy|Tunnel connection failed",
+        "The connection through the proxy failed.",
+        f"Look at the proxy's address, user and password in {NETWORK} and try again.",
+    ),
+    Failure(
         r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed",
         "The secure connection to the package server was refused.",
         "Behind a company's proxy name its certificate file in the variable PIP_CERT and try again.",
     ),
     Failure(
-        r"ProxyError|407 Proxy|Tunnel connection failed",
-        "The proxy refused the connection.",
-        "Set HTTPS_PROXY to the proxy with its user and password, and try again.",
-    ),
-    Failure(
-        r"Failed to establish a new connection|Name or service not known|getaddrinfo failed|timed out|ConnectionError",
+        r"Failed to establish a new connection|Name or service not known|getaddrinfo failed|timed out|ConnectionError"
+        r"|Connection aborted",
         "The package server cannot be reached.",
-        "Check the connection to the internet and try again; what was downloaded is kept.",
+        f"Check the connection to the internet, and the proxy in {NETWORK} where you need one. Then try again.",
     ),
     Failure(
         r"No matching distribution found|Could not find a version that satisfies",
