@@ -4,8 +4,72 @@
  <context>
   <name>SatDiFuser</name>
   <message>
+   <source>Engine settings…</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Install the engine…</source>
    <translation>Engine installieren…</translation>
+  </message>
+  <message>
+   <source>Install…</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>SatDiFuser needs its engine ({size} GB).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Model (*.safetensors)</source>
+   <translation>Modell (*.safetensors)</translation>
+  </message>
+  <message>
+   <source>Model</source>
+   <translation>Modell</translation>
+  </message>
+  <message>
+   <source>Classes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Bands</source>
+   <translation>Kanäle</translation>
+  </message>
+  <message>
+   <source>Pixel size</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Mean IoU</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Date</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Choose a model file</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>unknown</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>not measured</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Open the model store</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Choose a model</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>No model yet: train one, or choose a file</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Engine</source>
@@ -40,6 +104,10 @@
    <translation>Die hier installierte Engine rechnet auf dem Prozessor, auf Apple-Computern auch auf deren GPU. Für eine NVIDIA-GPU ein Python angeben, das die Bibliotheken der Engine und torch mit CUDA hat.</translation>
   </message>
   <message>
+   <source>Open the guide</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Open the folder of models and logs</source>
    <translation>Ordner der Modelle und Protokolle öffnen</translation>
   </message>
@@ -50,10 +118,6 @@
   <message>
    <source>Cancelled. Nothing was changed.</source>
    <translation>Abgebrochen. Nichts wurde verändert.</translation>
-  </message>
-  <message>
-   <source>The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.</source>
-   <translation>Die Engine belegt etwa {size} GB in {folder}; zum Installieren müssen dort {free} GB frei sein. Sie wird von PyPI und pytorch.org heruntergeladen, was einige Minuten dauert. Das Python von QGIS bleibt unberührt.</translation>
   </message>
   <message>
    <source>Parts of interrupted maps take {size} MB. With them a map goes on where it stopped when it is run again.</source>
@@ -84,6 +148,14 @@
    <translation>Engine von SatDiFuser entfernen</translation>
   </message>
   <message>
+   <source>Cancelling…</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Name of a model, or a file</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Check the installation</source>
    <translation>Installation prüfen</translation>
   </message>
@@ -92,8 +164,8 @@
    <translation>Sagt, welche Versionen, Geräte und Modelle da sind und was fehlt.</translation>
   </message>
   <message>
-   <source>Writes versions, devices, memory, disk space, models and the last error as one block of text. It holds no names of users and no secrets, so it can be pasted into a report.</source>
-   <translation>Schreibt Versionen, Geräte, Arbeitsspeicher, Plattenplatz, Modelle und den letzten Fehler als einen Textblock. Er enthält keine Benutzernamen und keine Geheimnisse und kann in eine Fehlermeldung kopiert werden.</translation>
+   <source>Says first whether everything is ready, or what is missing and how to mend it. Below come versions, devices, memory, disk space, models and the last error. This block of text holds no names of users and no secrets, so it can be pasted into a report.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>diagnose,installation,environment,version,GPU,CUDA,problem,troubleshooting,setup</source>
@@ -108,84 +180,72 @@
    <translation>Landbedeckung mit einem Modell kartieren</translation>
   </message>
   <message>
-   <source>Gives every pixel of an image the land-cover class that a trained model sees.</source>
-   <translation>Gibt jedem Pixel eines Bildes die Landbedeckungsklasse, die ein trainiertes Modell sieht.</translation>
+   <source>Assigns a land-cover class to every pixel of an image with a trained model.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Applies a model to an image that need not be the one it was trained on. The map is a Cloud Optimized GeoTIFF on the grid of the image, with the names and colours of the classes. Pixels without data stay without data. Make a model first with “Train a land-cover model”.</source>
-   <translation>Wendet ein Modell auf ein Bild an, auch auf ein anderes als das, mit dem es trainiert wurde. Die Karte ist ein Cloud Optimized GeoTIFF auf dem Raster des Bildes, mit Namen und Farben der Klassen. Pixel ohne Daten bleiben ohne Daten. Zuerst mit „Landbedeckungsmodell trainieren“ ein Modell erstellen.</translation>
+   <source>Assigns one of a model's classes to every pixel of an image, which need not be the one that the model was trained on. The map is a Cloud Optimized GeoTIFF on the grid of the image, with the names and colours of the classes. Nodata stays nodata. Train a model first with “Train a land-cover model”.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>classification,classify,land use,land cover,LULC,supervised,deep learning,AI,segmentation,prediction,inference,map,satellite,aerial,diffusion</source>
    <translation>Klassifikation,klassifizieren,Landnutzung,Landbedeckung,LULC,überwacht,Deep Learning,KI,Segmentierung,Vorhersage,Inferenz,Karte,Satellit,Luftbild,Diffusion</translation>
   </message>
   <message>
-   <source>The image to map: a raster file. It may be of another place and date than the model's.</source>
-   <translation>Das Bild, das kartiert wird: eine Rasterdatei. Ort und Datum dürfen andere sein als beim Training.</translation>
+   <source>The image to map: a raster file. It may show another place and date than the training image.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>A model file (.safetensors), or just the name of a model: it is looked up among the models that come with the plugin, then among those that you have trained.</source>
-   <translation>Eine Modelldatei (.safetensors) oder nur der Name eines Modells: gesucht wird unter den mitgelieferten Modellen, dann unter den selbst trainierten.</translation>
+   <source>The land-cover model. The list holds the models that come with the plugin and those in your model store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name of a model can be written too.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Bands of the image in the order in which the model was trained. Empty: found by name. On a command line write 3,2,1.</source>
-   <translation>Kanäle des Bildes in der Reihenfolge, in der das Modell trainiert wurde. Leer: nach Namen gefunden. Auf der Befehlszeile 3,2,1 schreiben.</translation>
+   <source>The bands of the image that correspond to the model's bands, in their order. Empty: found by their names. On a command line write 3,2,1.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>The part to map; it grows outward to whole pixels. Empty: the whole image. The result is the same as in a map of the whole.</source>
-   <translation>Der Ausschnitt, der kartiert wird; er wächst auf ganze Pixel. Leer: das ganze Bild. Das Ergebnis ist dasselbe wie in einer Karte des Ganzen.</translation>
+   <source>The area to map, extended to whole pixels. Empty: the whole image. The result is the same as in a map of the whole image.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How much neighbouring tiles share. More hides seams better and takes longer.</source>
-   <translation>Wie viel benachbarte Kacheln gemeinsam haben. Mehr verbirgt Nähte besser und dauert länger.</translation>
+   <source>Polygons below this area are merged into a neighbour. In square metres, or in pixels where the image has no CRS. The raster is not changed.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Polygons below this area join a neighbour. In square metres, in pixels where the image has no CRS. Concerns the polygons only.</source>
-   <translation>Kleinere Polygone gehen in einem Nachbarn auf. In Quadratmetern, in Pixeln, wenn das Bild kein KBS hat. Betrifft nur die Polygone.</translation>
+   <source>The borders of polygons are simplified by about this distance; neighbours keep their common border. 0: borders follow the pixels. Simplifying holds all polygons in memory, following the pixels does not.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Borders of polygons are smoothed by about this distance; neighbours keep their common border. 0: borders follow the pixels. Smoothing holds all polygons in memory, drawing along the pixels does not.</source>
-   <translation>Grenzen von Polygonen werden um etwa diesen Abstand geglättet; Nachbarn behalten ihre gemeinsame Grenze. 0: Grenzen folgen den Pixeln. Beim Glätten stehen alle Polygone im Arbeitsspeicher, beim Zeichnen entlang der Pixel nicht.</translation>
+   <source>The image is mapped in square tiles. The more neighbouring tiles overlap, the less their seams show and the longer the mapping takes.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How many tiles are computed together; changes the speed, not the map. 0: automatic.</source>
-   <translation>Wie viele Kacheln zusammen berechnet werden; ändert die Geschwindigkeit, nicht die Karte. 0: automatisch.</translation>
+   <source>How many tiles are computed together. It changes speed and memory, not the map. 0: automatic.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The map: a GeoTIFF of class codes with names and colours.</source>
    <translation>Die Karte: ein GeoTIFF mit Klassencodes, Namen und Farben.</translation>
   </message>
   <message>
-   <source>The map as polygons without gaps and overlaps, with class, name, area and confidence.</source>
-   <translation>Die Karte als Polygone ohne Lücken und Überlappungen, mit Klasse, Name, Fläche und Sicherheit.</translation>
+   <source>The map as polygons without gaps or overlaps, with class, name, area and confidence.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How sure the model is of each class, 0 to 1, a band a class.</source>
-   <translation>Wie sicher das Modell bei jeder Klasse ist, 0 bis 1, ein Kanal je Klasse.</translation>
+   <source>The probability of each class, 0 to 1, one band per class.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How undecided the model is: 0 where one class is certain, 1 where all are equally likely.</source>
-   <translation>Wie unentschieden das Modell ist: 0, wo eine Klasse sicher ist, 1, wo alle gleich wahrscheinlich sind.</translation>
+   <source>How uncertain the model is: 0 where one class is certain, 1 where all are equally likely.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Image</source>
    <translation>Bild</translation>
   </message>
   <message>
-   <source>Model</source>
-   <translation>Modell</translation>
-  </message>
-  <message>
-   <source>Bands</source>
-   <translation>Kanäle</translation>
-  </message>
-  <message>
    <source>Extent</source>
    <translation>Ausdehnung</translation>
-  </message>
-  <message>
-   <source>Overlap of tiles [%]</source>
-   <translation>Überlappung der Kacheln [%]</translation>
   </message>
   <message>
    <source>Smallest polygon [m²]</source>
@@ -198,6 +258,10 @@
   <message>
    <source>Device</source>
    <translation>Gerät</translation>
+  </message>
+  <message>
+   <source>Overlap of tiles [%]</source>
+   <translation>Überlappung der Kacheln [%]</translation>
   </message>
   <message>
    <source>Tiles at once</source>
@@ -228,8 +292,8 @@
    <translation>Megapixel pro Sekunde</translation>
   </message>
   <message>
-   <source>Seams of tiles (1: none to be seen)</source>
-   <translation>Nähte der Kacheln (1: keine zu sehen)</translation>
+   <source>Seam ratio (1 = no visible seams)</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Device used</source>
@@ -252,108 +316,136 @@
    <translation>{image} – Entropie</translation>
   </message>
   <message>
+   <source>Install the engine</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Installs or repairs what computes the maps, outside QGIS's own Python.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Installs the engine that does the computing (PyTorch and other libraries) for this user. An engine that is there is tried, and made again where it is outdated or does not work. The same can be done, and undone, in Settings &gt; Options &gt; SatDiFuser.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>install,engine,environment,setup,repair,dependencies,PyTorch,torch,libraries,download</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The old engine stays until the new one works.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Install again, even where it works</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Versions</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Size on disk (MB)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Train a land-cover model</source>
    <translation>Landbedeckungsmodell trainieren</translation>
   </message>
   <message>
-   <source>Learns land-cover classes from labels on an image.</source>
-   <translation>Lernt Landbedeckungsklassen aus Trainingsflächen auf einem Bild.</translation>
+   <source>Trains a model that maps land cover, from labels on one or more images.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Learns from labels which land cover is where: areas, lines or points with a class in one of their fields, or class rasters. What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of the labelled ground is held back, in blocks, to say honestly how good the model is; the report tells. Then use “Map land cover with a model” on this image or others.</source>
-   <translation>Lernt aus Beispielen, welche Landbedeckung wo ist: aus Flächen, Linien oder Punkten mit einer Klasse in einem ihrer Felder oder aus Klassenrastern. Was keine Klasse hat, wird ignoriert; wenige, gut verteilte Beispiele jeder Klasse genügen. Ein Teil wird in Blöcken zurückgehalten, um ehrlich zu sagen, wie gut das Modell ist; der Bericht zeigt es. Danach „Landbedeckung mit einem Modell kartieren“ auf dieses oder andere Bilder anwenden.</translation>
+   <source>Trains a model from labels: polygons, lines or points with a class in one of their fields, or class rasters. What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of the labelled area is set aside for validation, in spatial blocks, so that the scores are honest; the report shows them. Then use “Map land cover with a model” on this image or others.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>classification,classify,land use,land cover,LULC,supervised,training,samples,deep learning,AI,machine learning,segmentation,satellite,aerial,diffusion</source>
    <translation>Klassifikation,klassifizieren,Landnutzung,Landbedeckung,LULC,überwacht,Training,Trainingsflächen,Deep Learning,KI,maschinelles Lernen,Segmentierung,Satellit,Luftbild,Diffusion</translation>
   </message>
   <message>
-   <source>The image to learn from: a raster file with red, green and blue bands.</source>
-   <translation>Das Bild, aus dem gelernt wird: eine Rasterdatei mit rotem, grünem und blauem Kanal.</translation>
+   <source>(or label rasters)</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Areas, lines or points on ground whose class is known. Filter and selection are kept. Not needed where there are label rasters.</source>
-   <translation>Flächen, Linien oder Punkte, deren Klasse bekannt ist. Filter und Auswahl gelten. Nicht nötig, wenn es Klassenraster gibt.</translation>
+   <source>The training image: a raster file with red, green and blue bands.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Polygons, lines or points where the class is known. Filter and selection are respected. Not needed where label rasters are given.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The field of the labels that holds the class, as text or whole number. Names, colours and order are taken from a categorised style on this field.</source>
    <translation>Das Feld mit der Klasse, als Text oder ganze Zahl. Namen, Farben und Reihenfolge kommen aus einem kategorisierten Stil auf diesem Feld.</translation>
   </message>
   <message>
-   <source>Rasters of class codes. Each is used for every image that it covers; nodata, and 0 unless it has a name, is not labelled.</source>
-   <translation>Raster mit Klassencodes. Jedes gilt für jedes Bild, das es bedeckt; Nodata, und 0 ohne Namen, gilt als ohne Klasse.</translation>
+   <source>Rasters of class codes. Each is used for every image that it covers. Not labelled are nodata, 0 without a name, and what the legend calls "Unclassified", "No data" or "Masked".</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Further images; labels and label rasters serve them too. The same bands in the same order.</source>
-   <translation>Weitere Bilder; Trainingsdaten und Klassenraster gelten auch für sie. Dieselben Kanäle in derselben Reihenfolge.</translation>
+   <source>Further training images; labels and label rasters serve them too. The same bands in the same order.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Three bands in the order red, green, blue. Empty: found by band description, then by colour, then 1, 2, 3. On a command line write 3,2,1.</source>
    <translation>Drei Kanäle in der Reihenfolge Rot, Grün, Blau. Leer: nach Kanalbeschreibung gefunden, dann nach Farbe, dann 1, 2, 3. Auf der Befehlszeile 3,2,1 schreiben.</translation>
   </message>
   <message>
-   <source>How pixel values become those that the model sees. Constants keep differences between images; percentiles even them out, which helps where images were stretched one by one. Automatic: of several images, held-back ground chooses; of one, constants.</source>
-   <translation>Wie aus Pixelwerten die werden, die das Modell sieht. Konstanten erhalten Unterschiede zwischen Bildern; Perzentile gleichen sie aus, was hilft, wenn Bilder einzeln gestreckt wurden. Automatisch: bei mehreren Bildern entscheiden zurückgehaltene Flächen, bei einem Konstanten.</translation>
+   <source>How pixel values are scaled for the network. Constants keep differences between images; percentiles even them out, which helps where images were stretched one by one. Automatic: with several images validation chooses between the two, with one image constants are taken.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The value that means full brightness; for the scaling “Divide by a number” only.</source>
    <translation>Der Wert, der volle Helligkeit bedeutet; nur für die Skalierung „Durch eine Zahl teilen“.</translation>
   </message>
   <message>
-   <source>The diffusion model that the features come from: a folder in the layout of diffusers, or the name of one that comes with the plugin. Empty: the embedded one.</source>
-   <translation>Das Diffusionsmodell, aus dem die Merkmale kommen: ein Ordner im Aufbau von diffusers oder der Name eines mitgelieferten. Leer: das eingebettete.</translation>
+   <source>Share of the labelled area that is set aside to measure the model, in spatial blocks, so that neighbouring pixels do not flatter the scores. 0: none, and no scores; pixel values and features then weigh the same.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How features of several times and layers become one: one weight each (global), weights that change with the place (localized), or experts between which a gate chooses. Automatic: global.</source>
-   <translation>Wie aus Merkmalen mehrerer Zeiten und Schichten eines wird: je ein Gewicht (global), Gewichte, die sich mit dem Ort ändern (lokal), oder Experten, zwischen denen gewählt wird. Automatisch: global.</translation>
+   <source>Trains on the band values themselves beside the diffusion features: in the head, and in a classifier of single pixels and the 5 × 5 around them. Validation decides how much head and classifier weigh in the map; with few labels it is often the classifier alone.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>What makes classes of the fused features. UPerNet is larger and wants more labels.</source>
-   <translation>Was aus den vereinten Merkmalen Klassen macht. UPerNet ist größer und braucht mehr Trainingsdaten.</translation>
+   <source>Fine-tuned: after fusion and head, the backbone is trained together with them on your labels. This takes several times as long; the result is kept only where validation improves, and is stored in the model. For compact backbones, such as the embedded one.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How the image is brought to the noise level of each time before its features are read. Clean reads it once, without noise: the embedded backbone can, other folders in pixel space need a network for it, DiffusionSat's cannot. Automatic: the backbone's own choice.</source>
-   <translation>Wie das Bild auf die Rauschstärke jeder Zeit gebracht wird, bevor seine Merkmale gelesen werden. „Sauber“ liest es einmal, ohne Rauschen: Der mitgelieferte Backbone kann das, andere Ordner im Pixelraum brauchen ein Netz dafür, die von DiffusionSat können es nicht. Automatisch: was der Backbone vorsieht.</translation>
+   <source>Starting point of all random choices. The same seed gives the same model.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Times of the diffusion model, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own choice.</source>
-   <translation>Zeiten des Diffusionsmodells, 0 (kein Rauschen) bis 999, wie 1, 101, 201. Leer: die des Backbones.</translation>
+   <source>How many times training goes through the labels. 0: until validation no longer improves.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Learns from the bands themselves beside the features: in the head, and in a classifier of single pixels and the 5 × 5 around them. Held-back ground decides what head and classifier count for on the map; with few labels it is often the classifier alone.</source>
-   <translation>Lernt neben den Merkmalen auch von den Kanälen selbst: im Kopf und in einem Klassifikator einzelner Pixel und der 5 × 5 um sie herum. Zurückgehaltene Flächen entscheiden, was Kopf und Klassifikator auf der Karte zählen; bei wenigen Beispielen ist es oft der Klassifikator allein.</translation>
+   <source>The pretrained diffusion network that computes the features: a folder in the layout of diffusers, or the name of one that comes with the plugin. Empty: the embedded one.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>How often the labels are gone through. 0: until the validation no longer gets better.</source>
-   <translation>Wie oft die Trainingsdaten durchlaufen werden. 0: bis die Validierung nicht mehr besser wird.</translation>
+   <source>How the image is brought to the noise level of each timestep before its features are read. Clean reads it once, without noise: the embedded backbone can, other folders in pixel space need a network for it, DiffusionSat's cannot. Automatic: the backbone's own choice.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Fine-tuned: after fusion and head, the backbone is trained with them on your labels. Takes several times as long; the result is kept only where it is better on the ground held back, and is stored in the model. For compact backbones, such as the embedded one.</source>
-   <translation>Nachtrainiert: nach Fusion und Kopf wird auch der Backbone mit ihnen an den Trainingsdaten trainiert. Dauert ein Mehrfaches; das Ergebnis wird nur behalten, wo es auf den zurückgehaltenen Flächen besser ist, und im Modell gespeichert. Für kompakte Backbones wie das eingebettete Diffusionsmodell.</translation>
+   <source>Noise levels of the backbone at which features are read, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own choice.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Share of the labelled ground that is held back to measure the model, in blocks so that neighbouring pixels do not flatter it. 0: none, and no scores; the pixel values then count as much as the features.</source>
-   <translation>Anteil, der zurückgehalten wird, um das Modell zu messen, in Blöcken, damit benachbarte Pixel ihm nicht schmeicheln. 0: keiner, und keine Kennzahlen; die Pixelwerte zählen dann so viel wie die Merkmale.</translation>
+   <source>How features of several timesteps and layers are merged into one: with one weight each (global), with weights that change with the place (localized), or by experts between which a gate chooses (mixture). Automatic: global.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>The same seed gives the same model.</source>
-   <translation>Derselbe Startwert ergibt dasselbe Modell.</translation>
+   <source>The decoder head that turns fused features into classes. UPerNet is larger and needs more labels. Automatic: light.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>The model file. A copy is kept in your model store, so that it can be used by name.</source>
-   <translation>Die Modelldatei. Eine Kopie bleibt in der Modellablage, damit es mit Namen benutzt werden kann.</translation>
+   <source>The model file. A copy is kept in your model store, from where “Map land cover with a model” offers it.</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>A page that says how good the model is, for which class, and how it was made.</source>
-   <translation>Eine Seite, die sagt, wie gut das Modell ist, bei welcher Klasse, und wie es entstand.</translation>
-  </message>
-  <message>
-   <source>Labels</source>
-   <translation>Trainingsdaten</translation>
-  </message>
-  <message>
-   <source>Class field</source>
-   <translation>Klassenfeld</translation>
+   <source>A page that shows how good the model is, class by class, and how it was made.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Label rasters</source>
@@ -376,8 +468,36 @@
    <translation>Teiler</translation>
   </message>
   <message>
+   <source>Share for validation</source>
+   <translation>Anteil für die Validierung</translation>
+  </message>
+  <message>
+   <source>Use the pixel values too</source>
+   <translation>Auch die Pixelwerte benutzen</translation>
+  </message>
+  <message>
+   <source>Training of the backbone</source>
+   <translation>Training des Backbones</translation>
+  </message>
+  <message>
+   <source>Seed</source>
+   <translation>Startwert</translation>
+  </message>
+  <message>
+   <source>Epochs</source>
+   <translation>Epochen</translation>
+  </message>
+  <message>
    <source>Backbone</source>
    <translation>Backbone</translation>
+  </message>
+  <message>
+   <source>Extraction</source>
+   <translation>Extraktion</translation>
+  </message>
+  <message>
+   <source>Timesteps</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Fusion</source>
@@ -386,38 +506,6 @@
   <message>
    <source>Head</source>
    <translation>Kopf</translation>
-  </message>
-  <message>
-   <source>Extraction</source>
-   <translation>Extraktion</translation>
-  </message>
-  <message>
-   <source>Times</source>
-   <translation>Zeiten</translation>
-  </message>
-  <message>
-   <source>Use the pixel values too</source>
-   <translation>Auch die Pixelwerte benutzen</translation>
-  </message>
-  <message>
-   <source>Epochs</source>
-   <translation>Epochen</translation>
-  </message>
-  <message>
-   <source>Training of the backbone</source>
-   <translation>Training des Backbones</translation>
-  </message>
-  <message>
-   <source>Share for validation</source>
-   <translation>Anteil für die Validierung</translation>
-  </message>
-  <message>
-   <source>Seed</source>
-   <translation>Startwert</translation>
-  </message>
-  <message>
-   <source>Model (*.safetensors)</source>
-   <translation>Modell (*.safetensors)</translation>
   </message>
   <message>
    <source>Report</source>
@@ -448,12 +536,20 @@
    <translation>Name des Modells</translation>
   </message>
   <message>
-   <source>There are no labels. Choose a vector layer as {labels} and its class field as {field}, or rasters of class codes as {rasters}.</source>
-   <translation>Es gibt keine Trainingsdaten. Einen Vektorlayer als {labels} und sein Klassenfeld als {field} wählen, oder Klassenraster als {rasters}.</translation>
+   <source>Labels</source>
+   <translation>Trainingsdaten</translation>
   </message>
   <message>
-   <source>{name}: {path} is an image to learn from and cannot be its own labels. Choose a raster of class codes.</source>
-   <translation>{name}: {path} ist ein Bild, aus dem gelernt wird, und kann nicht sein eigenes Klassenraster sein. Ein Raster mit Klassencodes wählen.</translation>
+   <source>Class field</source>
+   <translation>Klassenfeld</translation>
+  </message>
+  <message>
+   <source>There are no labels. Choose a vector layer under “{labels}” and the field with its classes under “{field}”, or rasters of class codes under “{rasters}”.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} is a training image and cannot be its own labels. Choose a raster of class codes.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Features</source>
@@ -468,6 +564,18 @@
    <translation>Einrichtung</translation>
   </message>
   <message>
+   <source>Starting the engine</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {value} cannot be used. Choose another value.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name} is empty. Choose a value.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>The style was not saved: {problem}</source>
    <translation>Der Stil wurde nicht gespeichert: {problem}</translation>
   </message>
@@ -476,8 +584,8 @@
    <translation>Wo gerechnet wird. „Automatisch“ nimmt eine GPU, die die Engine nutzen kann. Die Engine, die das Plugin installiert, kann nur die GPU von Apple-Computern nutzen und rechnet sonst auf dem Prozessor; für eine NVIDIA-GPU ein Python mit torch für CUDA angeben, unter Einstellungen &gt; Optionen &gt; SatDiFuser oder in der Variablen SATDIFUSER_ENGINE_PYTHON.</translation>
   </message>
   <message>
-   <source>Automatic (validation chooses constants or percentiles)</source>
-   <translation>Automatisch (die Validierung wählt Konstanten oder Perzentile)</translation>
+   <source>Automatic</source>
+   <translation>Automatisch</translation>
   </message>
   <message>
    <source>Constants of the training images</source>
@@ -494,10 +602,6 @@
   <message>
    <source>As is (0 to 1 become -1 to 1)</source>
    <translation>Wie sie sind (0 bis 1 wird -1 bis 1)</translation>
-  </message>
-  <message>
-   <source>Automatic</source>
-   <translation>Automatisch</translation>
   </message>
   <message>
    <source>Global weights</source>
@@ -520,8 +624,8 @@
    <translation>UPerNet</translation>
   </message>
   <message>
-   <source>Noised (one step for each time)</source>
-   <translation>Verrauscht (ein Schritt je Zeit)</translation>
+   <source>Noised (one step per timestep)</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Inversion (a chain of steps)</source>
@@ -532,12 +636,12 @@
    <translation>Sauber (ohne Rauschen)</translation>
   </message>
   <message>
-   <source>Frozen (fusion and head alone learn)</source>
-   <translation>Eingefroren (nur Fusion und Kopf lernen)</translation>
+   <source>Frozen (only fusion and head are trained)</source>
+   <translation type="unfinished" />
   </message>
   <message>
-   <source>Fine-tuned (where the validation gets better)</source>
-   <translation>Nachtrainiert (wo die Validierung besser wird)</translation>
+   <source>Fine-tuned (where validation improves)</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>CPU</source>
@@ -552,8 +656,40 @@
    <translation>MPS (Apple)</translation>
   </message>
   <message>
-   <source>It was made for another version of the plugin: Repair brings it up to date.</source>
-   <translation>Sie wurde für eine andere Version des Plugins angelegt: „Reparieren“ bringt sie auf den neuen Stand.</translation>
+   <source>{name}: {path} holds several layers that could be meant: {layers}. Add one to the project and choose it there, or unpack the file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} holds several layers that could be meant: {layers}. Name one, such as {example} or add it to the project and choose it there. Merge vector layers in the Toolbox makes one layer of several.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Did you mean "{meant}"?</source>
+   <translation>War „{meant}“ gemeint?</translation>
+  </message>
+  <message>
+   <source>{name}: {path} holds several layers; "{layer}" is taken, the only one with the field "{field}".</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: no layer of {path} has the field "{field}". Its layers are {layers}. {hint}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.</source>
+   <translation>Die Engine belegt etwa {size} GB in {folder}; zum Installieren müssen dort {free} GB frei sein. Sie wird von PyPI und pytorch.org heruntergeladen, was einige Minuten dauert. Das Python von QGIS bleibt unberührt.</translation>
+  </message>
+  <message>
+   <source>{origin} names {python}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine is installed, but another is used: {reason}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The engine was made for another version of the plugin: Repair brings it up to date (Settings &gt; Options &gt; SatDiFuser).</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The engine is {python} (from {origin}).</source>
@@ -562,6 +698,14 @@
   <message>
    <source>no CRS</source>
    <translation>kein KBS</translation>
+  </message>
+  <message>
+   <source>Not ready: {problem}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Ready.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Train one first with "Train a land-cover model".</source>
@@ -576,8 +720,16 @@
    <translation>{name}: es gibt keinen Ordner „{reference}“ und kein mitgeliefertes Backbone dieses Namens. Mitgeliefert: {shipped}. Leer lassen für das eingebettete.</translation>
   </message>
   <message>
-   <source>Did you mean "{meant}"?</source>
-   <translation>War „{meant}“ gemeint?</translation>
+   <source>names whole scenes</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>is made for another task ("{task}")</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: the model "{model}" {does} and cannot map land cover. Choose a model made by "Train a land-cover model".</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Known by name: {names}.</source>
@@ -588,20 +740,16 @@
    <translation>„{path}“ ist kein Modell von SatDiFuser ({error}). Eine Datei wählen, die „Landbedeckungsmodell trainieren“ erstellt hat.</translation>
   </message>
   <message>
-   <source>{name}: "{labels}" ({crs}) does not touch {images}. Choose labels on the same ground, or correct the CRS of the layer that lies wrong.</source>
-   <translation>{name}: „{labels}“ ({crs}) berührt {images} nicht. Trainingsdaten auf demselben Gebiet wählen, oder das KBS des Layers berichtigen, der falsch liegt.</translation>
+   <source>{name}: "{labels}" ({crs}) does not touch {images}. Choose labels in the same place, or correct the CRS of the layer that lies wrong.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer's CRS (layer menu, Layer CRS).</source>
    <translation>{name}: „{labels}“ hat kein KBS, aber das Bild „{image}“ hat {crs}. Das KBS des Layers setzen (Layermenü, Layer-KBS).</translation>
   </message>
   <message>
-   <source>Labels are copied to {path} (selection, filter and edits are kept).</source>
-   <translation>Die Trainingsdaten werden nach {path} kopiert (Auswahl, Filter und Änderungen gelten).</translation>
-  </message>
-  <message>
-   <source>nothing</source>
-   <translation>nichts</translation>
+   <source>Labels are copied to {path} as QGIS shows them (selection, filter, edits, encoding).</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Labels are transformed from {source} to {target} ({operation}): {path}</source>
@@ -628,20 +776,44 @@
    <translation>Trainingsdaten, die sich nicht nach {crs} transformieren lassen, werden dort weggelassen: {count}.</translation>
   </message>
   <message>
-   <source>{name}: {value} is no raster that QGIS can open. Choose another raster.</source>
-   <translation>{name}: {value} ist kein Raster, das QGIS öffnen kann. Ein anderes Raster wählen.</translation>
+   <source>Texts of the field "{field}" cannot be read, such as {example}. Set the data source encoding of the layer (layer properties, Source), and train again.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>{name}: "{layer}" is not a plain raster file (its source is "{provider}"). Save the part that you need as GeoTIFF (layer menu, Export, Save As) and choose that file.</source>
    <translation>{name}: „{layer}“ ist keine gewöhnliche Rasterdatei (die Quelle ist „{provider}“). Den benötigten Teil als GeoTIFF speichern (Layermenü, Export, Speichern als) und diese Datei wählen.</translation>
   </message>
   <message>
-   <source>{name}: {value} is no vector layer that QGIS can open. Choose another layer.</source>
-   <translation>{name}: {value} ist kein Vektorlayer, den QGIS öffnen kann. Einen anderen Layer wählen.</translation>
-  </message>
-  <message>
    <source>{name}: QGIS shows "{layer}" in {shown}, but its file says {in_file}. The file counts; correct it with "Assign projection" if it is wrong.</source>
    <translation>{name}: QGIS zeigt „{layer}“ in {shown}, aber die Datei sagt {in_file}. Die Datei gilt; wenn sie falsch ist, mit „Projektion zuweisen“ berichtigen.</translation>
+  </message>
+  <message>
+   <source>{path} is a folder or a device. Choose a file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{path} is a link that leads back to itself. Remove it, or choose another file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>the name {path} has {length} bytes (letters beyond A to Z take two or more), and its disk takes {limit} with what is written beside it. Choose a shorter name.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{path} is read-only. Choose another file, or allow it to be written first.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{path} cannot be replaced: another program holds it. Close it there, or choose another file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{path} lies there without a shapefile and would be overwritten. Choose another name.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{path} cannot be written to. Choose another folder.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>{name}: {path} cannot be written in that format. Let its name end in {endings}.</source>
@@ -650,10 +822,6 @@
   <message>
    <source>{name}: {path} already holds {tables}, which would be lost. Choose a new file.</source>
    <translation>{name}: {path} enthält bereits {tables}; das ginge verloren. Eine neue Datei wählen.</translation>
-  </message>
-  <message>
-   <source>{name}: {folder} cannot be written to. Choose another folder.</source>
-   <translation>{name}: in {folder} kann nicht geschrieben werden. Einen anderen Ordner wählen.</translation>
   </message>
   <message>
    <source>{name} and {other} are the same file, {path}. Give one another name.</source>
@@ -668,6 +836,10 @@
    <translation>{name}: {path} ist im Projekt als „{layer}“ geöffnet. Zuerst diesen Layer entfernen, oder eine andere Datei wählen.</translation>
   </message>
   <message>
+   <source>{name}: {path} is held by another program, so that it cannot be seen what would be lost. Close it there, or choose a new file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>{name}: the style of {path} would be that of {other} too, since both lie in one folder under one name. Choose another name, or for polygons a GeoPackage.</source>
    <translation>{name}: der Stil von {path} wäre auch der von {other}, da beide unter einem Namen in einem Ordner liegen. Einen anderen Namen wählen, oder für Polygone ein GeoPackage.</translation>
   </message>
@@ -678,6 +850,58 @@
   <message>
    <source>There is no parameter "{name}". Did you mean "{meant}"?</source>
    <translation>Es gibt keinen Parameter „{name}“. War „{meant}“ gemeint?</translation>
+  </message>
+  <message>
+   <source>{name}: there is no layer or file "{path}". Check its name, path and spelling.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} is a folder. Choose the file in it.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} is empty (0 bytes). Save it again, or get it again.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>nothing</source>
+   <translation>nichts</translation>
+  </message>
+  <message>
+   <source>{name}: the shapefile {path} is incomplete, since {parts} must lie beside it. A shapefile is several files (.shp, .shx, .dbf, .prj and others): copy all of them into one folder.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} holds several rasters: {rasters}. Give one of them as it is written here. Where they are the bands of one image, first make one raster of them (Raster &gt; Miscellaneous &gt; Build Virtual Raster, each input file into a separate band).</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} is a vector file. Choose a raster.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {value} is no raster that QGIS can open. Choose another raster.</source>
+   <translation>{name}: {value} ist kein Raster, das QGIS öffnen kann. Ein anderes Raster wählen.</translation>
+  </message>
+  <message>
+   <source>{name}: {source} cannot be opened here. Add the layer to the project and choose it there, or unpack the file.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: there is no layer {source}. The layers of that file are {layers}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {path} is a raster. Give it as label raster.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>{name}: {value} is no vector layer that QGIS can open. Choose another layer.</source>
+   <translation>{name}: {value} ist kein Vektorlayer, den QGIS öffnen kann. Einen anderen Layer wählen.</translation>
+  </message>
+  <message>
+   <source>{name}: "{layer}" is a table without geometries. Where two of its columns hold coordinates, add it by Layer &gt; Add Layer &gt; Add Delimited Text Layer, save that layer as GeoPackage and choose it.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>{name}: {count} bands are chosen ({bands}) but {wanted} are needed, in the order red, green, blue. Choose {wanted}, or leave it empty.</source>

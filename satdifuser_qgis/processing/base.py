@@ -181,6 +181,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         self.engine = self._located()
         try:
             targets = self._targets(parameters, context)
+            self._put_off_loading(context)
             self._request = self._make_request(parameters, context, targets)
             project = context.project() or QgsProject.instance()
             check_targets(self._labelled(targets), self._labelled(self._endings()), self.sources.files, project)
@@ -190,7 +191,6 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         except ValueError as error:
             raise QgsProcessingException(str(error)) from error
         self._layer_names = self.layer_names(parameters, context)
-        self._put_off_loading(context)
         return True
 
     def processAlgorithm(

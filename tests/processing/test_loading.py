@@ -216,6 +216,15 @@ def test_a_failed_run_loads_nothing_and_tells_its_reason_alone(press_run, engine
     assert tree() == []
 
 
+def test_a_target_that_is_open_is_refused_and_that_is_all_that_is_told(press_run, engine, image, model, tmp_path):
+    chosen = {"INPUT": image, "MODEL": model, "OUTPUT": str(tmp_path / "map.tif")}
+    press_run("segment", chosen)
+    _, log = press_run("segment", chosen, succeeds=False)
+    assert 'is open in the project as "image – land cover"' in log
+    assert "not correctly generated" not in log
+    assert tree() == IN_ORDER[:1]
+
+
 def test_in_batch_each_row_is_loaded_and_none_says_that_something_is_wrong(
     press_run_in_batch, engine, image, model, tmp_path
 ):

@@ -369,7 +369,7 @@ class TrainSegmentation(EngineAlgorithm):
         if layer_reference(value) in (None, ""):
             return None, (), ""
         field = self.parameterAsString(parameters, self.CLASS_FIELD, context)
-        value = one_layer(value, self.LABELS, field, context, self.sources.warnings)
+        value = one_layer(value, self.label(self.LABELS), field, context, self.sources.warnings)
         parameters, reference = {**parameters, self.LABELS: value}, layer_reference(value)
         layer = self.parameterAsVectorLayer({**parameters, self.LABELS: reference}, self.LABELS, context)
         project = context.project()
@@ -378,7 +378,7 @@ class TrainSegmentation(EngineAlgorithm):
             # Of a path QGIS opens a layer without the style that was saved for it.
             layer.loadDefaultStyle()
         if layer is not None:
-            check_drawn(layer, self.LABELS)
+            check_drawn(layer, self.label(self.LABELS))
             # The key that QGIS shows for a GeoPackage is no field of the file.
             keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
