@@ -27,6 +27,8 @@ from qgis.PyQt.QtWidgets import QCheckBox, QTextEdit
 
 from satdifuser_qgis.processing.provider import ALGORITHMS
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.runtime.environment import create
+from satdifuser_qgis.runtime.environment.locate import Engine
 
 from . import landscape
 
@@ -140,13 +142,16 @@ def assert_styled() -> None:
 
 
 @pytest.mark.parametrize("name", [each.NAME for each in ALGORITHMS])
-def test_every_algorithm_runs_when_run_is_pressed(press_run, engine, image, labels, model, tmp_path, name):
+def test_every_algorithm_runs_when_run_is_pressed(press_run, engine, image, labels, model, tmp_path, monkeypatch, name):
     """With all of its outputs, each in a place of its own. A new algorithm needs a line here."""
     inputs = {
         "trainsegmentation": {"INPUT": image, "LABELS": labels, "CLASS_FIELD": "class"},
         "segment": {"INPUT": image, "MODEL": model},
         "doctor": {},
+        "setupenvironment": {},
     }[name]
+    made = Engine(Path("python"), "a test")
+    monkeypatch.setattr(create, "create", lambda *_, **__: made)
     algorithm = QgsApplication.processingRegistry().algorithmById(f"satdifuser:{name}")
     targets = {
         each.name(): str(tmp_path / f"{each.name()}.{each.defaultFileExtension()}")

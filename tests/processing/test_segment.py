@@ -138,7 +138,7 @@ def test_an_extent_beside_the_raster_tells_both(segment, chosen):
         ("BANDS", [9], "Bands: band 9"),
         ("EXTENT", "0,10,0,10 [EPSG:32652]", "Extent: "),
         ("MODEL", "nothing", 'Model: there is no model "nothing"'),
-        ("INPUT", "nothing", 'Image: "nothing"'),
+        ("INPUT", "nothing", 'Image: there is no layer or file "nothing"'),
     ],
 )
 def test_values_that_cannot_be_are_refused_by_the_labels_of_the_dialog(segment, chosen, name, value, said):

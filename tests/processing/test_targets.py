@@ -131,29 +131,32 @@ def test_a_model_with_another_ending(train, engine, image, labels, tmp_path):
     assert ".safetensors" in said
 
 
-SEGMENT = {"OUTPUT": "tif", "POLYGONS": "gpkg", "PROBABILITIES": "tif", "ENTROPY": "tif"}
+SEGMENT = [
+    ("OUTPUT", "Land cover", "tif"), ("POLYGONS", "Polygons", "gpkg"), ("PROBABILITIES", "Probabilities", "tif"),
+    ("ENTROPY", "Entropy", "tif"),
+]  # fmt: skip
 posix = pytest.mark.skipif(os.name == "nt", reason="of POSIX")
 
 
 @posix
-@pytest.mark.parametrize(("name", "suffix"), SEGMENT.items())
-def test_a_place_that_cannot_be_written(segment, engine, chosen, tmp_path, name, suffix):
+@pytest.mark.parametrize(("name", "label", "suffix"), SEGMENT)
+def test_a_place_that_cannot_be_written(segment, engine, chosen, tmp_path, name, label, suffix):
     target = tmp_path / f"mine.{suffix}"
 
     def told(path):
         return refused(segment, engine, **{**chosen, name: str(path)})
 
-    assert f"{name}: /proc cannot be written to" in told(f"/proc/map.{suffix}")
-    assert f"{name}: /proc cannot be written to" in told(f"/proc/new/map.{suffix}")
+    assert f"{label}: /proc cannot be written to" in told(f"/proc/map.{suffix}")
+    assert f"{label}: /proc cannot be written to" in told(f"/proc/new/map.{suffix}")
     target.mkdir()
-    assert f"{name}: {target} is a folder" in told(target)
+    assert f"{label}: {target} is a folder" in told(target)
     target.rmdir()
     target.symlink_to(target)
     assert "leads back to itself" in told(target)
     target.unlink()
     target.write_text("mine")
     target.chmod(0o444)
-    assert f"{name}: {target} is read-only. Choose another file" in told(target)
+    assert f"{label}: {target} is read-only. Choose another file" in told(target)
     assert f"has {251 + len(suffix)} bytes" in told(tmp_path / f"{'m' * 250}.{suffix}")
 
 
@@ -180,4 +183,4 @@ def test_a_geopackage_that_is_locked_is_not_taken_for_an_empty_one(segment, engi
 @posix
 def test_a_link_to_an_input(segment, engine, chosen, tmp_path, image):
     (tmp_path / "map.tif").symlink_to(image)
-    assert "is also read as INPUT" in refused(segment, engine, **chosen)
+    assert "is also read as Image" in refused(segment, engine, **chosen)

@@ -167,6 +167,7 @@ def test_worker_of_a_dead_parent_ends_and_clears_up(request_for, played, tmp_pat
         import sys
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
+        from satdifuser_qgis.protocol.nodata import NoData
         from satdifuser_qgis.protocol.segment import SegmentRequest
         from satdifuser_qgis.runtime.environment.locate import Engine
         from satdifuser_qgis.runtime.process import run
