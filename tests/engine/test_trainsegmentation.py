@@ -207,12 +207,12 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(request_, change, code, 
 
 
 def test_another_image_without_the_bands_is_told_as_such(tmp_path, request_):
-    """There is no model yet, and BANDS are those of the first image alone."""
+    """There is no model yet, and the bands are those of the first image alone."""
     other = write_raster(tmp_path / "radar.tif", landscape()[0], names=("VV", "VH", "ratio"))
     with pytest.raises(EngineError) as caught:
         train(dataclasses.replace(request_, more_inputs=(other,)))
     assert caught.value.message.startswith('The bands of "landscape" are "red", "green", "blue", but "radar" has no')
-    assert 'BANDS of "landscape" that every image has' in caught.value.remedy
+    assert '"Bands" of "landscape" that every image has' in caught.value.remedy
 
 
 @pytest.mark.parametrize(("of_image", "of_labels"), [(None, None), (UTM, None), (None, UTM)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,14 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
-from .bands import band_name, match_bands, natural_bands, role_of
+from ..reporter import Reporter, Silent
+from .bands import band_name, declared_centre, identify, role_of
 from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
 from .held import Bools, Floats, Held
 from .masks import has_mask, mask_note, opacity_bands
+from .matching import choice_note, match_bands, match_notes, position_note, trained_bands
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
 CACHE_BYTES = 64 * 2**20
@@ -33,6 +36,9 @@ CACHE_BYTES = 64 * 2**20
 _WIDE = ("int32", "uint32", "int64", "uint64", "float64")
 _FINGERPRINT_CHUNK = 65536
 _FINGERPRINT_CHUNKS = 16
+# Tags in which products say of which sensor they are.
+_SENSOR_TAGS = ("SPACECRAFT", "SATELLITE", "SENSOR", "PLATFORM", "MISSION", "INSTRUMENT", "SCENE", "PRODUCT", "SOURCE")
+_SILENT = Silent()
 
 
 class Raster:
@@ -62,6 +68,9 @@ class Raster:
         self.dtype: str = self.dataset.dtypes[0]
         self._floats = np.float64 if any(kind in _WIDE for kind in self.dataset.dtypes) else np.float32
         self.alpha = opacity_bands(self.dataset, self.band_names)
+        self._centres = _centres(self.dataset)
+        names = self.band_names if any(self.band_names) else _stacked_files(self.dataset)
+        self.bands = identify(names, self._centres, self._colours(), [self.name, *_sensor_tags(self.tags)])
 
     def __enter__(self) -> Raster:
         return self
@@ -81,24 +90,47 @@ class Raster:
         names: tuple[str, ...] = (),
         positions: tuple[int, ...] = (),
         first: str = "",
+        centres: tuple[float, ...] = (),
+        reporter: Reporter = _SILENT,
     ) -> tuple[int, ...]:
-        """The three bands to use as red, green and blue.
+        """The three bands to use as red, green and blue; where something was assumed, the reporter is told what.
 
-        ``wanted`` is the user's own choice and is only checked. ``names`` are a model's band names, with the
-        ``positions`` they had in its training data, or those of the ``first`` image of a training: bands are found
-        by name, and taken by position only where model or raster has no names. With neither, red, green and blue
-        are looked for in the band descriptions, then in the colour interpretation, then 1, 2, 3 are taken; fewer
-        bands are repeated.
+        ``wanted`` is the user's own choice and is only checked. ``names`` and ``centres`` (wavelengths in nm) are a
+        model's, with the ``positions`` they had in its training data, or those of the ``first`` image of a training:
+        bands are found by name, colour and wavelength, and taken by position only where model or raster says nothing
+        of them. With neither, red, green and blue are those that `identify` finds, else the first three; fewer bands
+        are repeated.
         Raises EngineError: bad_request for bands that are not there, bad_input where names disagree.
         """
         if wanted:
             return self._checked(wanted)
-        described = self.names_of(self._measured())
-        if names and all(names) and any(described):
-            return match_bands(self.name, self._measured(), described, names, first)
-        if positions and max(positions) <= self.band_count:
-            return self._checked(positions)
-        return natural_bands(self._measured(), self.band_names, self._colours())
+        measured, trained = self._measured(), trained_bands(names, centres)
+        notes: list[tuple[str, str]] = []
+        if names and all(band.told for band in trained.bands) and any(self.bands.bands[n - 1].told for n in measured):
+            described = self.names_of(measured)
+            bands = match_bands(self.name, self.bands, measured, described, trained, first)
+            renamed = [name.casefold() for name in self.names_of(bands)] != [name.casefold() for name in names]
+            notes = match_notes(self.name, self.bands, self.describe_bands(bands), renamed, trained, first)
+        elif names:
+            fits = positions and max(positions) <= self.band_count
+            bands = self._checked(positions) if fits else self._natural(measured)
+            note = position_note(self.name, self.bands, bands, self.describe_bands(bands), trained, first)
+            notes = [(note, "warning")]
+        else:
+            bands = self._natural(measured)
+            notes = [(choice_note(self.name, self.bands, measured, self.describe_bands(bands)), "warning")]
+        for note, level in notes:
+            if note:
+                reporter.log(note, level)
+        return bands
+
+    def centres_of(self, bands: tuple[int, ...]) -> tuple[float, ...]:
+        """Their centre wavelengths in nm, as declared or by the sensor; 0 where unknown.
+
+        Where several sensors fit, those of the assumed one count only for what it makes red, green and blue.
+        """
+        sure = not self.bands.rivals or bands == self.bands.natural(self._measured())
+        return tuple(self.bands.bands[band - 1].centre_nm if sure else self._centres[band - 1] for band in bands)
 
     def names_of(self, bands: tuple[int, ...]) -> tuple[str, ...]:
         """The names by which bands are found again: description, else red, green or blue as tagged, else ""."""
@@ -109,6 +141,8 @@ class Raster:
         """Bands for the log: "4 (B04), 3 (B03), 2 (B02)", with a word where one is used more than once."""
         names = zip(bands, self.names_of(bands), strict=True)
         text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+        if self.bands.sensor and not self.bands.rivals:
+            text += f" of {self.bands.sensor}"
         return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
 
     def mask_note(self, bands: tuple[int, ...]) -> str:
@@ -252,6 +286,10 @@ class Raster:
                 )
         return bands
 
+    def _natural(self, measured: tuple[int, ...]) -> tuple[int, ...]:
+        first = (*measured[:3], *[measured[-1]] * (3 - len(measured)))
+        return self.bands.natural(measured) or first
+
     def _measured(self) -> tuple[int, ...]:
         """All bands but alpha; what is left must be an image."""
         bands = tuple(band for band in range(1, self.band_count + 1) if band not in self.alpha)
@@ -261,6 +299,32 @@ class Raster:
     def _colours(self) -> tuple[str, ...]:
         """red, green, blue or "" a band, as the file is tagged."""
         return tuple(role_of(colour.name) for colour in self.dataset.colorinterp)
+
+
+def _centres(dataset: rasterio.DatasetReader) -> tuple[float, ...]:
+    """The bands' centre wavelengths in nm that the file declares, 0 where it does not."""
+    numbers = range(1, dataset.count + 1)
+    tags = ((dataset.tags(number), dataset.tags(number, ns="IMAGERY")) for number in numbers)
+    described = zip(dataset.descriptions, tags, strict=True)
+    return tuple(declared_centre(text or "", own, imagery) for text, (own, imagery) in described)
+
+
+def _sensor_tags(tags: dict[str, dict[str, str]]) -> list[str]:
+    """What a file's tags say of its sensor."""
+    pairs = [pair for domain in tags.values() for pair in domain.items()]
+    return [value for key, value in pairs if any(word in key.upper() for word in _SENSOR_TAGS)]
+
+
+def _stacked_files(dataset: rasterio.DatasetReader) -> tuple[str, ...]:
+    """A name for each band of a virtual raster that stacks one file a band, as QGIS builds them: that file's stem."""
+    names: list[str] = []
+    for number in range(1, dataset.count + 1):
+        sources = dataset.tags(number, ns="vrt_sources") if dataset.driver == "VRT" else {}
+        file = re.search(r"<SourceFilename[^>]*>([^<]+)<", sources.get("source_0", "")) if len(sources) == 1 else None
+        if file is None:
+            break
+        names.append(Path(file.group(1)).stem)
+    return tuple(names) if len(set(names)) == dataset.count else ("",) * dataset.count
 
 
 def files_behind(path: str) -> list[str]:

@@ -32,7 +32,6 @@ from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
-from ..raster.bands import position_note
 from ..raster.grid import Window
 from ..raster.normalise import Scaling, check_range, measure
 from ..raster.read import Raster, files_behind, open_raster
@@ -188,11 +187,8 @@ def make_plan(
     request: SegmentRequest, header: ModelHeader, raster: Raster, device: torch.device, reporter: Reporter
 ) -> MapPlan:
     """Bands, scaling, window and tiles. A window of the map depends on nothing else."""
-    bands = raster.choose_bands(request.bands, header.band_names, header.bands)
-    described = raster.names_of(tuple(range(1, raster.band_count + 1)))
-    note = position_note(raster.name, bands, described, () if request.bands else header.band_names)
-    if note:
-        reporter.log(note, "warning")
+    trained = (header.band_names, header.bands)
+    bands = raster.choose_bands(request.bands, *trained, centres=header.band_centres_nm, reporter=reporter)
     window = Window(0, 0, raster.grid.height, raster.grid.width)
     if request.extent is not None:
         window = raster.grid.snap(request.extent)

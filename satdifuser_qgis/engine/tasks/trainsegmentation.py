@@ -67,7 +67,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     device = choose_device(request.device)
     with ExitStack() as stack:
         rasters = [stack.enter_context(open_raster(path)) for path in (request.input, *request.more_inputs)]
-        bands = _bands(request, rasters)
+        bands = _bands(request, rasters, reporter)
         with reporter.phase("Reading labels"):
             labels = read_label_sources(request, rasters, stack, reporter)
         reporter.log("Loading the backbone.")
@@ -147,10 +147,11 @@ def _keep(header: ModelHeader, tensors: dict[str, torch.Tensor], outputs: Output
     return stored.stem
 
 
-def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tuple[int, ...]]:
-    first = rasters[0].choose_bands(request.bands)
-    names = rasters[0].names_of(first)
-    return [first, *(raster.choose_bands((), names, first, rasters[0].name) for raster in rasters[1:])]
+def _bands(request: TrainSegmentationRequest, rasters: list[Raster], reporter: Reporter) -> list[tuple[int, ...]]:
+    image, *others = rasters
+    first = image.choose_bands(request.bands, reporter=reporter)
+    known = (image.names_of(first), first, image.name, image.centres_of(first), reporter)
+    return [first, *(raster.choose_bands((), *known) for raster in others)]
 
 
 def _recipe(request: TrainSegmentationRequest, backbone: Backbone) -> Recipe:
@@ -257,6 +258,7 @@ def _header(
         classes=ground.classes,
         bands=first.bands,
         band_names=first.raster.names_of(first.bands),
+        band_centres_nm=first.raster.centres_of(first.bands),
         scaling=Scaling("percentile") if scaling.kind == "percentile" else scaling,
         gsd_m=gsd_m,
         tile_px=ground.tile_px,
