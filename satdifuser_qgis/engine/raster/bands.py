@@ -48,6 +48,11 @@ class Band:
         """Whether there is anything to find it by."""
         return bool(self.name) or self.known
 
+    @property
+    def only_tagged(self) -> bool:
+        """Whether its colour is a tag's alone, while its name says nothing of colours."""
+        return bool(self.name and self.colour) and not self.centre_nm and not role_of(self.name)
+
     def alike(self, other: Band) -> bool:
         """Whether both are the same kind of band, of whatever sensor."""
         if self.colour or other.colour:
@@ -145,18 +150,17 @@ def identify(
     """
     centres, tags = centres or (0.0,) * len(names), tags or ("",) * len(names)
     words, every = [_word(name) for name in names], range(1, len(names) + 1)
-    told = numbered = tuple(_band(*each) for each in zip(names, centres, words, strict=True))
+    told = tuple(_band(*each) for each in zip(names, centres, words, strict=True))
     numbering = recognise(names, centres, words, hints)
-    if numbering:
-        assumed = [centre or numbering.centre(name) for name, centre in zip(names, centres, strict=True)]
-        numbered = tuple(_band(*each) for each in zip(names, assumed, words, strict=True))
-    sure = told if numbering and numbering.rivals else numbered
+    assumed = [centre or numbering.centre(name) for name, centre in zip(names, centres, strict=True)]
+    numbered = tuple(_band(*each) for each in zip(names, assumed, words, strict=True))
+    sure = told if numbering.rivals else numbered
     if Bands(told).natural(every):
         return Bands(sure)
-    tagged = Bands(_tagged(sure, words, tags), "", numbering.rivals if numbering else ())
-    found = Bands(numbered, numbering.sensor.name, numbering.rivals) if numbering else Bands(told)
+    found = Bands(numbered, numbering.sensor.name, numbering.rivals)
+    tagged = Bands(_tagged(sure, words, tags), "", numbering.rivals)
     # Numbers that only count say less than a tag.
-    weak = not found.natural(every) or (numbering is not None and numbering.counts and found.rivals)
+    weak = not found.natural(every) or (numbering.counts and numbering.rivals)
     return tagged if weak and tagged.natural(every) else found
 
 

@@ -52,7 +52,8 @@ def _match(image: Bands, among: tuple[int, ...], wanted: Band) -> int:
         if _same(band, wanted, sure=not image.rivals):
             return number
     if wanted.colour:
-        return image.of_colour(wanted.colour, among)
+        # GDAL tags any three bands of 8 bits as red, green and blue: of radar too.
+        return image.of_colour(wanted.colour, [number for number in among if not bands[number].only_tagged])
     near = [number for number, band in bands.items() if band.alike(wanted)]
     return min(near, key=lambda number: abs(bands[number].centre_nm - wanted.centre_nm), default=0)
 

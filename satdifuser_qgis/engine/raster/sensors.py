@@ -136,6 +136,7 @@ SENSORS = (
         r"\baster?\b|\bast l1",
     ),
 )
+_NONE = Sensor("", {}, (), "$^")
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ class Numbering:
 
 def recognise(
     names: Sequence[str], centres: Sequence[float], words: Sequence[str], hints: Sequence[str] = ()
-) -> Numbering | None:
-    """By whose numbers the bands of an image are named; None where no name has a code, or no sensor fits.
+) -> Numbering:
+    """By whose numbers the bands of an image are named; a sensor without a name where no name has a code, or none fits.
 
     ``centres`` are the wavelengths in nm that the file declares, 0 where it does not; ``words`` the bands' colours by
     name, "other" for what is none of the three, "" where a name does not say; ``hints`` further texts in which a sensor
@@ -169,7 +170,7 @@ def recognise(
     fits = [sensor for sensor in SENSORS if all(_fits(sensor, *band) for band in coded)] if coded else []
     fits = _named(fits, (*names, *hints))
     if not fits:
-        return None
+        return Numbering(_NONE, (), counts=False)
     pool = [sensor for sensor in fits if set(codes) in map(set, map(str.split, sensor.products))] or fits
     counts = set(codes) == {str(number + 1) for number in range(len(codes))}
     if not counts:
