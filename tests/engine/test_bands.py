@@ -232,7 +232,7 @@ def test_a_number_of_no_known_sensor_is_met_by_no_known_band(tmp_path):
 def test_what_is_assumed_of_an_image_is_told_where_a_model_maps_it(tmp_path):
     bands, notes = chosen(image(tmp_path / "a.tif", BGRN), **TRAINED)
     assert bands == (3, 2, 1)
-    assert ["3 (B3), 2 (B2), 1 (B1) are taken for the model's" in line for line in notes.warnings] == [True]
+    assert ["3 (B3), 2 (B2), 1 (B1) are taken for the bands" in line for line in notes.warnings] == [True]
 
 
 def test_old_models_whose_numbers_fit_several_sensors_are_told(tmp_path):
@@ -250,7 +250,7 @@ def test_a_model_without_names_takes_bands_of_a_named_image_by_position_with_a_w
     unnamed = {"names": ("", "", ""), "positions": (1, 2, 3), "centres": (0.0, 0.0, 0.0)}
     bands, notes = chosen(image(tmp_path / "a.tif", SENTINEL_2), **unnamed)
     assert bands == (1, 2, 3)
-    assert ["1 (B1), 2 (B2), 3 (B3)" in line and "by the position" in line for line in notes.warnings] == [True]
+    assert ["1 (B1), 2 (B2), 3 (B3)" in line and "are taken for them" in line for line in notes.warnings] == [True]
     assert not chosen(image(tmp_path / "b.tif", count=5), **unnamed)[1].lines
 
 
@@ -259,7 +259,7 @@ def test_an_image_without_names_is_taken_by_position_with_a_warning(tmp_path):
     bands, notes = chosen(image(tmp_path / "scene.tif", count=5), **model)
     assert bands == (5, 3, 2)
     assert notes.warnings[0].startswith(
-        '"scene" names none of its bands: 5, 3, 2 are taken by position for the model\'s "B08", "B04", "B03".'
+        '"scene" names none of its bands: 5, 3, 2 are taken by position for the bands "B08", "B04", "B03" of the model.'
     )
     assert "has one band only" in chosen(image(tmp_path / "pan.tif", count=1), **model)[1].warnings[0]
 
@@ -267,7 +267,7 @@ def test_an_image_without_names_is_taken_by_position_with_a_warning(tmp_path):
 def test_an_image_of_a_training_that_takes_bands_by_colour_says_of_which_image(tmp_path):
     bands, notes = chosen(image(tmp_path / "a.tif", LANDSAT_7), **TRAINED, first="landsat 8")
     assert bands == (3, 2, 1)
-    assert 'those of "landsat 8", "SR_B4"' in notes.lines[0]
+    assert 'of the bands "SR_B4", "SR_B3", "SR_B2" of "landsat 8".' in notes.lines[0]
 
 
 def test_wavelengths_that_were_only_assumed_are_kept_for_no_other_bands(tmp_path):

@@ -1,10 +1,10 @@
-"""What the bands of a raster are: which is red, green or blue, and which are those of a model."""
+"""What the bands of a raster are, and which of them are red, green and blue."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .sensors import COLOURS, colour_at, off_centre, recognise, same_centre
@@ -18,12 +18,8 @@ _WORDS = {
 # "Red edge", "near infra-red", "far red", "green_i": words that make a colour's band something else.
 _OTHER = re.compile(
     r"edge|rededge|kante|rand|borde?|bordo|infra|infrared|infrarot|infrarouge|infrarrojo|infrarosso|near|nahe?s?|proche|"
-    r"cercano|vicino|far|short|v?nir|swir|mir|lwir|tir|ir|thermal|pan|coastal|aerosol|ultra|deep|yellow|i"
+    r"cercano|vicino|far|short|v?nir|swir|mir|lwir|tir|ir|thermal|coastal|aerosol|ultra|deep|yellow|i"
 )
-_UNITS = {"": 0, "unknown": 0, "nanometers": 1, "nanometer": 1, "nm": 1, "micrometers": 1000, "micrometer": 1000}
-_UNITS |= {"um": 1000, "µm": 1000, "μm": 1000, "microns": 1000}
-# Beyond these, in nm, a number is no wavelength of light.
-_LIGHT = (300, 20_000)
 
 
 @dataclass(frozen=True)
@@ -113,31 +109,6 @@ def _word(description: str) -> str:
         return "other"
     found = [colour for colour in COLOURS if any(re.fullmatch(_WORDS[colour], word) for word in words)]
     return found[0] if len(found) == 1 else ""
-
-
-def declared_centre(description: str, tags: Mapping[str, str], imagery: Mapping[str, str]) -> float:
-    """The centre wavelength in nm that a band's tags or description give, 0 where they give none."""
-    lower = {key.lower(): value for key, value in tags.items()}
-    units = lower.get("wavelength_units", lower.get("wavelength_unit", ""))
-    in_name = re.search(r"(?i)([0-9]+(?:\.[0-9]+)?) ?(nanomet\w+|nm|micromet\w+|[uµμ]m)\b", description)
-    for value, unit in (
-        (imagery.get("CENTRAL_WAVELENGTH_UM", ""), "um"),
-        (lower.get("wavelength", ""), units),
-        in_name.groups() if in_name else ("", ""),
-    ):
-        centre = _nanometres(value, unit)
-        if centre:
-            return centre
-    return 0.0
-
-
-def _nanometres(value: str, unit: str) -> float:
-    try:
-        number, factor = float(value), _UNITS[unit.strip().lower()]
-    except (ValueError, KeyError):
-        return 0.0
-    centre = number * (factor or (1000 if number < _LIGHT[0] / 10 else 1))
-    return centre if _LIGHT[0] <= centre <= _LIGHT[1] else 0.0
 
 
 def identify(

@@ -71,19 +71,18 @@ def match_notes(
     raster: str, image: Bands, taken: str, renamed: bool, wanted: Bands, first: str
 ) -> list[tuple[str, str]]:
     """Sentences on bands ``taken`` for wanted ones, each with its level; ``renamed``: some have other names."""
-    whose = _whose(first)
     notes = []
     if wanted.rivals:
-        notes.append((
+        note = (
             f"The model does not say of which sensor its bands {_quoted(wanted)} are; {wanted.sensor} is assumed. "
-            'Choose "Bands" yourself, in the order of the model\'s, if that is wrong.', "warning",
-        ))  # fmt: skip
-    if image.rivals and any(band.known for band in wanted.bands):
-        notes.append((_assumed(raster, image, f"bands {taken} are taken for {whose} {_quoted(wanted)}"), "warning"))
-    elif renamed:
-        notes.append(
-            (f'Bands {taken} of "{raster}" are the colours or wavelengths of {whose} {_quoted(wanted)}.', "info")
+            'Choose "Bands" yourself, in the order of the model\'s, if that is wrong.'
         )
+        notes.append((note, "warning"))
+    if image.rivals and any(band.known for band in wanted.bands):
+        notes.append((_assumed(raster, image, f"bands {taken} are taken for {_whose(wanted, first)}"), "warning"))
+    elif renamed:
+        note = f'Bands {taken} of "{raster}" are those of the colours or wavelengths of {_whose(wanted, first)}.'
+        notes.append((note, "info"))
     return notes
 
 
@@ -105,23 +104,22 @@ def choice_note(raster: str, image: Bands, among: tuple[int, ...], taken: str) -
     )
 
 
-def position_note(raster: str, image: Bands, bands: tuple[int, ...], taken: str, wanted: Bands, first: str) -> str:
-    """A sentence where bands had to be taken by the position that the wanted ones have, else ""."""
-    whose = _whose(first)
+def position_note(raster: str, image: Bands, taken: str, wanted: Bands, first: str) -> str:
+    """A sentence where bands had to be taken without anything to find the wanted ones by, else ""."""
     if any(band.told for band in image.bands):
         return (
-            f'Bands {taken} of "{raster}" are taken by the position of {whose} bands, which have no names. '
+            f'The bands of {_owner(first)} are not named: bands {taken} of "{raster}" are taken for them. '
             'Choose "Bands" yourself where this is not their order.'
         )
     if not any(band.told for band in wanted.bands):
         return ""
-    if len(image.bands) == 1 < len(bands):
+    if len(image.bands) == 1:
         return (
-            f'"{raster}" has one band only, which is taken for all of {whose} {_quoted(wanted)}. Expect little of '
-            "it: an image with these bands is wanted."
+            f'"{raster}" has one band only, which is taken for all of {_whose(wanted, first)}. Expect little of it: an '
+            "image with these bands is wanted."
         )
     return (
-        f'"{raster}" names none of its bands: {taken} are taken by position for {whose} {_quoted(wanted)}. Choose '
+        f'"{raster}" names none of its bands: {taken} are taken by position for {_whose(wanted, first)}. Choose '
         '"Bands" yourself where this is not their order.'
     )
 
@@ -135,8 +133,12 @@ def _assumed(raster: str, image: Bands, choice: str) -> str:
     )
 
 
-def _whose(first: str) -> str:
-    return f'those of "{first}",' if first else "the model's"
+def _whose(wanted: Bands, first: str) -> str:
+    return f"the bands {_quoted(wanted)} of {_owner(first)}"
+
+
+def _owner(first: str) -> str:
+    return f'"{first}"' if first else "the model"
 
 
 def _title(band: Band) -> str:

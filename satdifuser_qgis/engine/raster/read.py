@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from ...protocol.errors import EngineError
 from ..failures import explain, is_no_memory
 from ..reporter import Reporter, Silent
-from .bands import band_name, declared_centre, identify, role_of
+from .bands import band_name, identify, role_of
+from .declared import declared_centres, sensor_tags, stacked_files
 from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
@@ -36,8 +36,6 @@ CACHE_BYTES = 64 * 2**20
 _WIDE = ("int32", "uint32", "int64", "uint64", "float64")
 _FINGERPRINT_CHUNK = 65536
 _FINGERPRINT_CHUNKS = 16
-# Tags in which products say of which sensor they are.
-_SENSOR_TAGS = ("SPACECRAFT", "SATELLITE", "SENSOR", "PLATFORM", "MISSION", "INSTRUMENT", "SCENE", "PRODUCT", "SOURCE")
 _SILENT = Silent()
 
 
@@ -68,9 +66,9 @@ class Raster:
         self.dtype: str = self.dataset.dtypes[0]
         self._floats = np.float64 if any(kind in _WIDE for kind in self.dataset.dtypes) else np.float32
         self.alpha = opacity_bands(self.dataset, self.band_names)
-        self._centres = _centres(self.dataset)
-        names = self.band_names if any(self.band_names) else _stacked_files(self.dataset)
-        self.bands = identify(names, self._centres, self._colours(), [self.name, *_sensor_tags(self.tags)])
+        self._centres = declared_centres(self.dataset)
+        names = self.band_names if any(self.band_names) else stacked_files(self.dataset)
+        self.bands = identify(names, self._centres, self._colours(), (self.name, *sensor_tags(self.tags)))
 
     def __enter__(self) -> Raster:
         return self
@@ -107,18 +105,16 @@ class Raster:
         measured, trained = self._measured(), trained_bands(names, centres)
         notes: list[tuple[str, str]] = []
         if names and all(band.told for band in trained.bands) and any(self.bands.bands[n - 1].told for n in measured):
-            described = self.names_of(measured)
-            bands = match_bands(self.name, self.bands, measured, described, trained, first)
+            bands = match_bands(self.name, self.bands, measured, self.names_of(measured), trained, first)
             renamed = [name.casefold() for name in self.names_of(bands)] != [name.casefold() for name in names]
-            notes = match_notes(self.name, self.bands, self.describe_bands(bands), renamed, trained, first)
+            notes = match_notes(self.name, self.bands, self._listed(bands), renamed, trained, first)
         elif names:
             fits = positions and max(positions) <= self.band_count
             bands = self._checked(positions) if fits else self._natural(measured)
-            note = position_note(self.name, self.bands, bands, self.describe_bands(bands), trained, first)
-            notes = [(note, "warning")]
+            notes = [(position_note(self.name, self.bands, self._listed(bands), trained, first), "warning")]
         else:
             bands = self._natural(measured)
-            notes = [(choice_note(self.name, self.bands, measured, self.describe_bands(bands)), "warning")]
+            notes = [(choice_note(self.name, self.bands, measured, self._listed(bands)), "warning")]
         for note, level in notes:
             if note:
                 reporter.log(note, level)
@@ -138,9 +134,8 @@ class Raster:
         return tuple(self.band_names[band - 1] or colours[band - 1] for band in bands)
 
     def describe_bands(self, bands: tuple[int, ...]) -> str:
-        """Bands for the log: "4 (B04), 3 (B03), 2 (B02)", with a word where one is used more than once."""
-        names = zip(bands, self.names_of(bands), strict=True)
-        text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+        """Bands for the log: "4 (B04), 3 (B03), 2 (B02) of Sentinel-2", and a word where one is repeated."""
+        text = self._listed(bands)
         if self.bands.sensor and not self.bands.rivals:
             text += f" of {self.bands.sensor}"
         return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
@@ -286,6 +281,10 @@ class Raster:
                 )
         return bands
 
+    def _listed(self, bands: tuple[int, ...]) -> str:
+        names = zip(bands, self.names_of(bands), strict=True)
+        return ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+
     def _natural(self, measured: tuple[int, ...]) -> tuple[int, ...]:
         first = (*measured[:3], *[measured[-1]] * (3 - len(measured)))
         return self.bands.natural(measured) or first
@@ -299,32 +298,6 @@ class Raster:
     def _colours(self) -> tuple[str, ...]:
         """red, green, blue or "" a band, as the file is tagged."""
         return tuple(role_of(colour.name) for colour in self.dataset.colorinterp)
-
-
-def _centres(dataset: rasterio.DatasetReader) -> tuple[float, ...]:
-    """The bands' centre wavelengths in nm that the file declares, 0 where it does not."""
-    numbers = range(1, dataset.count + 1)
-    tags = ((dataset.tags(number), dataset.tags(number, ns="IMAGERY")) for number in numbers)
-    described = zip(dataset.descriptions, tags, strict=True)
-    return tuple(declared_centre(text or "", own, imagery) for text, (own, imagery) in described)
-
-
-def _sensor_tags(tags: dict[str, dict[str, str]]) -> list[str]:
-    """What a file's tags say of its sensor."""
-    pairs = [pair for domain in tags.values() for pair in domain.items()]
-    return [value for key, value in pairs if any(word in key.upper() for word in _SENSOR_TAGS)]
-
-
-def _stacked_files(dataset: rasterio.DatasetReader) -> tuple[str, ...]:
-    """A name for each band of a virtual raster that stacks one file a band, as QGIS builds them: that file's stem."""
-    names: list[str] = []
-    for number in range(1, dataset.count + 1):
-        sources = dataset.tags(number, ns="vrt_sources") if dataset.driver == "VRT" else {}
-        file = re.search(r"<SourceFilename[^>]*>([^<]+)<", sources.get("source_0", "")) if len(sources) == 1 else None
-        if file is None:
-            break
-        names.append(Path(file.group(1)).stem)
-    return tuple(names) if len(set(names)) == dataset.count else ("",) * dataset.count
 
 
 def files_behind(path: str) -> list[str]:

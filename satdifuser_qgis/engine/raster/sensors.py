@@ -113,7 +113,7 @@ SENSORS = (
         "CBERS-4",
         _centres("5:485 6:555 7:660 8:830 13:485 14:555 15:660 16:830"),
         ("5 6 7 8", "13 14 15 16"),
-        r"cbers|amazonia",
+        r"cbers",
     ),
     Sensor(
         "Landsat 1 to 3 MSS",
@@ -192,13 +192,12 @@ def _fits(sensor: Sensor, code: str, centre_nm: float, word: str) -> bool:
 
 
 def _named(fits: list[Sensor], texts: Sequence[str]) -> list[Sensor]:
-    """Those that every text names which names any; all where none is left."""
+    """Those that the texts name; a text that names none of them says nothing."""
     left = fits
     for text in texts:
         words = re.sub(r"[_.-]+", " ", text.lower())
-        named = [sensor for sensor in SENSORS if re.search(sensor.marks, words)]
-        left = [sensor for sensor in left if sensor in named] if named else left
-    return left or fits
+        left = [sensor for sensor in left if re.search(sensor.marks, words)] or left
+    return left
 
 
 def band_code(name: str) -> str:
