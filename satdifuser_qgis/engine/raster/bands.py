@@ -67,6 +67,10 @@ class Bands:
     sensor: str = ""
     rivals: tuple[str, ...] = ()
 
+    def __getitem__(self, number: int) -> Band:
+        """The band of a number from 1."""
+        return self.bands[number - 1]
+
     def natural(self, among: Sequence[int]) -> tuple[int, ...]:
         """Red, green and blue among the numbers (from 1) of some bands; () where one is missing."""
         found = tuple(self.of_colour(colour, among) for colour in COLOURS)
@@ -74,10 +78,10 @@ class Bands:
 
     def of_colour(self, colour: str, among: Sequence[int]) -> int:
         """The first band of a colour, of those with wavelengths the most central one; 0 where there is none."""
-        return min((number for number in among if self.bands[number - 1].colour == colour), key=self._off, default=0)
+        return min((number for number in among if self[number].colour == colour), key=self._off, default=0)
 
     def _off(self, number: int) -> float:
-        centre = self.bands[number - 1].centre_nm
+        centre = self[number].centre_nm
         return off_centre(centre) if colour_at(centre) else 0.0
 
 

@@ -47,7 +47,7 @@ def match_bands(
 
 
 def _match(image: Bands, among: tuple[int, ...], wanted: Band) -> int:
-    bands = {number: image.bands[number - 1] for number in among}
+    bands = {number: image[number] for number in among}
     for number, band in bands.items():
         if _same(band, wanted, sure=not image.rivals):
             return number
@@ -92,7 +92,7 @@ def choice_note(raster: str, image: Bands, among: tuple[int, ...], taken: str) -
         return _assumed(raster, image, f"bands {taken} are taken as red, green and blue") if image.rivals else ""
     if len(among) == 1:
         return ""
-    if any(image.bands[number - 1].known for number in among):
+    if any(image[number].known for number in among):
         missing = " and no ".join(colour for colour in COLOURS if not image.of_colour(colour, among))
         return (
             f'"{raster}" has no {missing} band: bands {taken} are taken in place of red, green and blue. '

@@ -104,7 +104,7 @@ class Raster:
             return self._checked(wanted)
         measured, trained = self._measured(), trained_bands(names, centres)
         notes: list[tuple[str, str]] = []
-        if names and all(band.told for band in trained.bands) and any(self.bands.bands[n - 1].told for n in measured):
+        if names and all(band.told for band in trained.bands) and any(self.bands[number].told for number in measured):
             bands = match_bands(self.name, self.bands, measured, self.names_of(measured), trained, first)
             renamed = [name.casefold() for name in self.names_of(bands)] != [name.casefold() for name in names]
             notes = match_notes(self.name, self.bands, self._listed(bands), renamed, trained, first)
@@ -126,7 +126,7 @@ class Raster:
         Where several sensors fit, those of the assumed one count only for what it makes red, green and blue.
         """
         sure = not self.bands.rivals or bands == self.bands.natural(self._measured())
-        return tuple(self.bands.bands[band - 1].centre_nm if sure else self._centres[band - 1] for band in bands)
+        return tuple(self.bands[band].centre_nm if sure else self._centres[band - 1] for band in bands)
 
     def names_of(self, bands: tuple[int, ...]) -> tuple[str, ...]:
         """The names by which bands are found again: description, else red, green or blue as tagged, else ""."""
