@@ -52,11 +52,12 @@ class BackboneReference:
 class ModelHeader:
     """All of a model but its tensors.
 
-    ``bands`` are the 1-based bands of the training raster and ``band_names`` their descriptions ("" where it
-    has none). ``gsd_m`` is the pixel size the model was trained at, in metres, 0 where unknown. ``tile_px`` is the
-    side of a tile, in pixels of that size. ``features`` and ``decoder`` are the constructor values of
-    `features.Recipe` and `decoder.DecoderConfig`. ``units`` are the scale and offset that the training raster declares
-    for each band; the numbers of ``scaling`` are in them. Older models have () and do not know.
+    ``bands`` are the 1-based bands of the training raster, ``band_names`` their descriptions ("" where it has none)
+    and ``band_centres_nm`` their centre wavelengths (0 where unknown; old files hold none). ``gsd_m`` is the pixel size
+    the model was trained at, in metres, 0 where unknown. ``tile_px`` is the side of a tile, in pixels of that size.
+    ``features`` and ``decoder`` are the constructor values of `features.Recipe` and `decoder.DecoderConfig`.
+    ``units`` are the scale and offset that the training raster declares for each band; the numbers of ``scaling`` are
+    in them. Older models have () and do not know.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ModelHeader:
     scores: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     units: tuple[Units, ...] = ()
+    band_centres_nm: tuple[float, ...] = ()
 
 
 _FIELDS = frozenset(ModelHeader.__dataclass_fields__)
@@ -202,6 +204,7 @@ def _header_from(plain: dict[str, Any]) -> ModelHeader:
         (header.decoder.get("classes") != len(header.classes), "classes and decoder differ in number"),
         (bool(header.decoder.get("side_channels")) != header.spectral, "spectral and decoder differ"),
         (len(header.bands) != 3 or len(header.band_names) != 3, "there are not three bands"),
+        (len(header.band_centres_nm) not in (0, 3), "there are not three wavelengths"),
         (limits not in (0, 3) or (not limits and header.scaling.kind != "percentile"), "scaling is not of three bands"),
         (any(a >= b for a, b in zip(header.scaling.low, header.scaling.high, strict=True)), "scaling has no range"),
         (len(header.units) not in (0, 3), "units are not of three bands"),

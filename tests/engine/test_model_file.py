@@ -34,6 +34,7 @@ HEADER = ModelHeader(
     features={"times": [1, 101]},
     decoder={"width": 64, "classes": 2, "side_channels": 3},
     scores={"miou": 0.5},
+    band_centres_nm=(665.0, 560.0, 490.0),
 )
 TENSORS = {"head.weight": torch.arange(6.0).reshape(2, 3), "fuser.mixing_weights": torch.ones(4)}
 

@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 from scipy.io import netcdf_file
 
 from satdifuser_qgis.engine.raster import read
-from satdifuser_qgis.engine.raster.bands import position_note, role_of
+from satdifuser_qgis.engine.raster.bands import role_of
 from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import CACHE_BYTES, open_raster
 from satdifuser_qgis.protocol.errors import EngineError
@@ -79,23 +79,13 @@ def test_bands_whose_names_disagree_are_never_taken_by_position(tmp_path):
         with pytest.raises(EngineError, match='no band "B08"') as caught:
             raster.choose_bands((), ("B08", "B04", "B03"), (1, 2, 3))
         assert caught.value.code == "bad_input"
-        assert "(Advanced: Bands)" in caught.value.remedy
+        assert '"Bands"' in caught.value.remedy
         assert raster.choose_bands((3, 2, 1), ("B08", "B04", "B03")) == (3, 2, 1)
 
 
 def test_positions_serve_where_there_are_no_names(tmp_path):
     with open_raster(write_raster(tmp_path / "a.tif", stack(5))) as raster:
         assert raster.choose_bands((), ("B08", "B04", "B03"), (5, 3, 2)) == (5, 3, 2)
-
-
-def test_bands_taken_by_position_are_told_where_the_model_has_names():
-    told = position_note("scene", (5, 3, 2), ("",) * 5, ("B08", "B04", "B03"))
-    assert told.startswith(
-        '"scene" names none of its bands: 5, 3, 2 are taken by position for the model\'s "B08", "B04"'
-    )
-    assert not position_note("scene", (5, 3, 2), ("", "", "", "", ""), ("", "", ""))
-    assert "has one band only" in position_note("pan", (1, 1, 1), ("",), ("B08", "B04", "B03"))
-    assert not position_note("scene", (8, 4, 3), S2, ("B08", "B04", "B03"))
 
 
 def test_red_in_other_words_is_not_red():

@@ -435,6 +435,24 @@ def test_bands_taken_by_position_are_told(request_, tmp_path):
     assert [line.startswith('"plain" names none of its bands: 1, 2, 3') for line in notes.warnings] == [True]
 
 
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (("SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B7"), (2, 1, 0, 3, 3, 3)),
+        (("sur_refl_b01", "sur_refl_b02", "sur_refl_b03", "sur_refl_b04"), (0, 3, 2, 1)),
+        (("Nahes Infrarot", "Rot", "Grün", "Blau"), (3, 0, 1, 2)),
+    ],
+)
+def test_red_green_and_blue_of_another_sensor_give_the_same_map(request_, world, tmp_path, names, order):
+    with rasterio.open(world / "other.tif") as file:
+        values = np.concatenate([file.read(), 255 - file.read([1])])
+    run(request_)
+    image = write_raster(tmp_path / "sensor.tif", values[list(order)], names=names)
+    other = dataclasses.replace(request_, input=image, output=str(tmp_path / "sensor_map.tif"))
+    run(other)
+    np.testing.assert_array_equal(_read(other.output), _read(request_.output))
+
+
 def test_an_extent_beside_the_raster_is_refused(request_):
     with pytest.raises(EngineError) as caught:
         run(dataclasses.replace(request_, extent=(0.0, 0.0, 10.0, 10.0)))

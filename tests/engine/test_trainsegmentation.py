@@ -233,12 +233,27 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(request_, change, code, 
 
 
 def test_another_image_without_the_bands_is_told_as_such(tmp_path, request_):
-    """There is no model yet, and bands are those of the first image alone."""
+    """There is no model yet, and the bands are those of the first image alone."""
     other = write_raster(tmp_path / "radar.tif", landscape()[0], names=("VV", "VH", "ratio"))
     with pytest.raises(EngineError) as caught:
         train(dataclasses.replace(request_, more_inputs=(other,)))
     assert caught.value.message.startswith('The bands of "landscape" are "red", "green", "blue", but "radar" has no')
-    assert 'bands of "landscape" that every image has' in caught.value.remedy
+    assert '"Bands" of "landscape" that every image has' in caught.value.remedy
+
+
+def test_a_model_knows_its_bands_by_wavelength(tmp_path, request_):
+    """Band 4 is near infrared on Landsat 7, red on Landsat 8: the number alone must not be what a model keeps."""
+    values = landscape(height=200, width=260)[0][[2, 1, 0, 0, 0, 0]]
+    names = tuple(f"SR_B{band}" for band in (1, 2, 3, 4, 5, 7))
+    image = write_raster(tmp_path / "landsat.tif", values.astype(np.uint16), names=names)
+    later = write_raster(tmp_path / "later.tif", values[:4], names=("SR_B2", "SR_B3", "SR_B4", "SR_B5"))
+    notes = Notes()
+    train(dataclasses.replace(request_, input=image, more_inputs=(later,), epochs=1), notes)
+    header = read_header(request_.model)
+    assert (header.bands, header.band_names) == ((3, 2, 1), ("SR_B3", "SR_B2", "SR_B1"))
+    assert header.band_centres_nm == (660, 560, 485)
+    assert any("bands 3 (SR_B3), 2 (SR_B2), 1 (SR_B1) of Landsat 4 to 7" in line for line in notes.lines)
+    assert [line.startswith('The band names of "later" do not tell its sensor') for line in notes.warnings] == [True]
 
 
 @pytest.mark.parametrize(("of_image", "of_labels"), [(None, None), (UTM, None), (None, UTM)])

@@ -1,22 +1,94 @@
-"""Band names: which band is red, green or blue, and which bands of a raster are those of a model."""
+"""What the bands of a raster are, and which of them are red, green and blue."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ...protocol.errors import EngineError
+from .sensors import COLOURS, colour_at, off_centre, recognise, same_centre
 
-ROLES = ("red", "green", "blue")
-# Sentinel-2 and Landsat 8 and 9 number their bands alike here; Landsat 4 to 7 (3, 2, 1) name theirs by colour.
-_CODES = {"b4": "red", "b3": "green", "b2": "blue"}
-# "Red edge", "near infra-red", "far red": words that make a red band something else.
-_OTHER = {"edge", "rededge", "infra", "infrared", "near", "far", "short", "nir", "swir", "coastal", "yellow"}
+# English, German, French, Spanish, Italian, Portuguese, Dutch.
+_WORDS = {
+    "red": r"red|rot(e[rs]?)?|rouge|roj[oa]|ross[oa]|vermelh[oa]|rood",
+    "green": r"green|gr(ü|ue|u)n(e[rs]?)?|verte?|verde|groen",
+    "blue": r"blue|blau(e[rs]?)?|bleue?|azul|blu|blauw",
+}
+# "Red edge", "near infra-red", "far red", "green_i": words that make a colour's band something else.
+_OTHER = re.compile(
+    r"edge|rededge|kante|rand|borde?|bordo|infra|infrared|infrarot|infrarouge|infrarrojo|infrarosso|near|nahe?s?|proche|"
+    r"cercano|vicino|far|short|v?nir|swir|mir|lwir|tir|ir|thermal|coastal|aerosol|ultra|deep|yellow|i"
+)
+
+
+@dataclass(frozen=True)
+class Band:
+    """What is known of a band.
+
+    ``name`` is its description, "" where that only counts; ``centre_nm`` its centre wavelength, 0 where unknown;
+    ``colour`` "red", "green" or "blue" where it is that.
+    """
+
+    name: str
+    centre_nm: float = 0.0
+    colour: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether its place in the spectrum is known."""
+        return bool(self.centre_nm or self.colour)
+
+    @property
+    def told(self) -> bool:
+        """Whether there is anything to find it by."""
+        return bool(self.name) or self.known
+
+    @property
+    def only_tagged(self) -> bool:
+        """Whether its colour is a tag's alone, while its name says nothing of colours."""
+        return bool(self.name and self.colour) and not self.centre_nm and not role_of(self.name)
+
+    def alike(self, other: Band) -> bool:
+        """Whether both are the same kind of band, of whatever sensor."""
+        if self.colour or other.colour:
+            return self.colour == other.colour
+        return same_centre(self.centre_nm, other.centre_nm)
+
+
+@dataclass(frozen=True)
+class Bands:
+    """All bands of a file. ``sensor`` is the one whose numbers told colours, "" where other things did or nothing.
+
+    ``rivals`` are sensors that the numbers fit as well, but with other colours: then ``bands`` are what is assumed.
+    """
+
+    bands: tuple[Band, ...]
+    sensor: str = ""
+    rivals: tuple[str, ...] = ()
+
+    def __getitem__(self, number: int) -> Band:
+        """The band of a number from 1."""
+        return self.bands[number - 1]
+
+    def natural(self, among: Sequence[int]) -> tuple[int, ...]:
+        """Red, green and blue among the numbers (from 1) of some bands; () where one is missing."""
+        found = tuple(self.of_colour(colour, among) for colour in COLOURS)
+        return found if all(found) else ()
+
+    def of_colour(self, colour: str, among: Sequence[int]) -> int:
+        """The first band of a colour, of those with wavelengths the most central one; 0 where there is none."""
+        return min((number for number in among if self[number].colour == colour), key=self._off, default=0)
+
+    def _off(self, number: int) -> float:
+        centre = self[number].centre_nm
+        return off_centre(centre) if colour_at(centre) else 0.0
 
 
 def band_name(description: str) -> str:
     """A band's description, "" where it only counts ("Band 1")."""
     text = description.strip()
-    return "" if re.fullmatch(r"(?i)(band|layer|b)?[ _]*0*[0-9]+", text) and not _code(text) else text
+    return "" if re.fullmatch(r"(?i)(band|layer|b(?=[ _]|\d{3}))?[ _]*0*[0-9]+", text) else text
 
 
 def is_opacity(name: str) -> bool:
@@ -26,82 +98,55 @@ def is_opacity(name: str) -> bool:
 
 def role_of(description: str) -> str:
     """ "red", "green" or "blue" where a band's description says so in a word, else "" ("Red edge" is "")."""
-    words = re.findall(r"[a-z]+", description.lower())
-    found = [role for role in ROLES if role in words]
-    return found[0] if len(found) == 1 and not _OTHER.intersection(words) else ""
+    word = _word(description)
+    return word if word in COLOURS else ""
 
 
-def natural_bands(bands: tuple[int, ...], names: tuple[str, ...], colours: tuple[str, ...]) -> tuple[int, ...]:
-    """Red, green and blue among ``bands`` (numbers from 1), by words, band codes, colour tags or position.
+def _word(description: str) -> str:
+    """As `role_of`, but "other" where a word says that it is none of the three."""
+    text = unicodedata.normalize("NFKC", description).casefold()
+    letter = re.fullmatch(r"(?:band[ _-]?)?([rgb])", text.strip())
+    if letter:
+        return next(colour for colour in COLOURS if colour[0] == letter.group(1))
+    words = re.findall(r"[^\W\d_]+", text)
+    if any(map(_OTHER.fullmatch, words)):
+        return "other"
+    found = [colour for colour in COLOURS if any(re.fullmatch(_WORDS[colour], word) for word in words)]
+    return found[0] if len(found) == 1 else ""
 
-    ``names`` and ``colours`` are those of all bands of the file. Each way counts only where it finds all three.
+
+def identify(
+    names: Sequence[str], centres: Sequence[float] = (), tags: Sequence[str] = (), hints: Sequence[str] = ()
+) -> Bands:
+    """What the bands of a file are: by words and wavelengths, else by a sensor's numbers, else by colour tags.
+
+    ``names`` are descriptions, ``centres`` declared wavelengths in nm or 0, ``tags`` colours as tagged or "", each of
+    all bands; ``hints`` are texts that may name the sensor.
     """
-    for roles in ([role_of(name) for name in names], [_CODES.get(_code(name), "") for name in names], colours):
-        found = {roles[band - 1]: band for band in reversed(bands)}
-        if all(role in found for role in ROLES):
-            return tuple(found[role] for role in ROLES)
-    return (*bands[:3], *[bands[-1]] * (3 - len(bands)))
+    centres, tags = centres or (0.0,) * len(names), tags or ("",) * len(names)
+    words, every = [_word(name) for name in names], range(1, len(names) + 1)
+    told = tuple(_band(*each) for each in zip(names, centres, words, strict=True))
+    numbering = recognise(names, centres, words, hints)
+    assumed = [centre or numbering.centre(name) for name, centre in zip(names, centres, strict=True)]
+    numbered = tuple(_band(*each) for each in zip(names, assumed, words, strict=True))
+    sure = told if numbering.rivals else numbered
+    if Bands(told).natural(every):
+        return Bands(sure)
+    found = Bands(numbered, numbering.sensor.name, numbering.rivals)
+    tagged = Bands(_tagged(sure, words, tags), "", numbering.rivals)
+    # Numbers that only count say less than a tag.
+    weak = not found.natural(every) or (numbering.counts and numbering.rivals)
+    return tagged if weak and tagged.natural(every) else found
 
 
-def match_bands(
-    raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...], first: str = ""
-) -> tuple[int, ...]:
-    """The band for each wanted name; ``described`` are the names of ``bands``.
-
-    A name is met by the same text, else the same band code, else the same colour. The names are a model's, or those
-    of the ``first`` image of a training. Raises EngineError("bad_input") where one is met by none: position is no
-    answer where names disagree.
-    """
-    found: list[int] = []
-    for name in wanted:
-        for same in (lambda text: text.strip().casefold(), _code, _colour):
-            candidates = [band for band, text in zip(bands, described, strict=True) if same(name) == same(text) != ""]
-            if candidates:
-                found.append(candidates[0])
-                break
-        else:
-            listed = ", ".join(f'{band} "{text}"' for band, text in zip(bands, described, strict=True))
-            whose, remedy = (
-                "The model was trained on the bands",
-                "Choose the bands yourself (Advanced: Bands), in the order of the model's.",
-            )
-            if first:
-                whose = f'The bands of "{first}" are'
-                remedy = f'Choose bands of "{first}" that every image has, name them alike, or leave "{raster}" out.'
-            raise EngineError(
-                "bad_input", f'{whose} {_quoted(wanted)}, but "{raster}" has no band "{name}"; it has {listed}.', remedy
-            )
-    return tuple(found)
+def _band(name: str, centre_nm: float, word: str) -> Band:
+    return Band(name, centre_nm, word if word in COLOURS else "" if word else colour_at(centre_nm))
 
 
-def position_note(raster: str, bands: tuple[int, ...], described: tuple[str, ...], wanted: tuple[str, ...]) -> str:
-    """A sentence for the log where bands with the names ``wanted`` had to be taken by position, else "".
-
-    ``described`` are the names of all bands of the raster.
-    """
-    if any(described) or not any(wanted):
-        return ""
-    if len(described) == 1 < len(bands):
-        return (
-            f'"{raster}" has one band only, which is taken for all of the model\'s {_quoted(wanted)}. Expect little of '
-            "this map: the model wants an image with these bands."
-        )
-    taken = ", ".join(str(band) for band in bands)
-    return (
-        f'"{raster}" names none of its bands: {taken} are taken by position for the model\'s {_quoted(wanted)}. '
-        "Choose the bands yourself (Advanced: Bands) where this is not their order."
-    )
-
-
-def _code(name: str) -> str:
-    """ "b4" for "B04", "B4", "Band 4 (B04)" or "SR_B4", "b8a" for "B8A", "" for names without such a code."""
-    found = re.search(r"(?:^|[^a-z0-9])b0*([1-9][0-9]?a?)(?![a-z0-9])", name.lower())
-    return f"b{found.group(1)}" if found else ""
-
-
-def _colour(name: str) -> str:
-    return role_of(name) or _CODES.get(_code(name), "")
-
-
-def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+def _tagged(bands: tuple[Band, ...], words: Sequence[str], tags: Sequence[str]) -> tuple[Band, ...]:
+    """With the colours of the tags; without, where one of them is known to be wrong: GDAL tags the first three of 8-bit
+    bands red, green and blue, whatever they are."""
+    both = list(zip(bands, words, tags, strict=True))
+    if any(tag and (band.known or word) and band.colour != tag for band, word, tag in both):
+        return bands
+    return tuple(replace(band, colour=band.colour or tag) for band, _, tag in both)

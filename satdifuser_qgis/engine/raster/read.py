@@ -22,13 +22,16 @@ from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
 from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
+from ..reporter import Reporter, Silent
 from ..unopened import not_opened
-from .bands import band_name, match_bands, natural_bands, role_of
+from .bands import band_name, identify, role_of
+from .declared import declared_centres, sensor_tags, stacked_files
 from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
 from .held import Bools, Floats, Held
 from .masks import has_mask, is_given, mask_note, opacity_bands
+from .matching import choice_note, match_bands, match_notes, position_note, trained_bands
 from .units import declared_units
 
 # GDAL would take 5 % of the machine's memory, which a band of rows does not need.
@@ -37,6 +40,7 @@ CACHE_BYTES = 64 * 2**20
 _WIDE = ("int32", "uint32", "int64", "uint64", "float64")
 _FINGERPRINT_CHUNK = 65536
 _FINGERPRINT_CHUNKS = 16
+_SILENT = Silent()
 
 
 class Raster:
@@ -69,6 +73,9 @@ class Raster:
         self.dtype: str = self.dataset.dtypes[0]
         self._floats = np.float64 if any(kind in _WIDE for kind in self.dataset.dtypes) else np.float32
         self.alpha = opacity_bands(self.dataset, self.band_names)
+        self._centres = declared_centres(self.dataset)
+        names = self.band_names if any(self.band_names) else stacked_files(self.dataset)
+        self.bands = identify(names, self._centres, self._colours(), (self.name, *sensor_tags(self.tags)))
 
     def __enter__(self) -> Raster:
         return self
@@ -88,24 +95,45 @@ class Raster:
         names: tuple[str, ...] = (),
         positions: tuple[int, ...] = (),
         first: str = "",
+        centres: tuple[float, ...] = (),
+        reporter: Reporter = _SILENT,
     ) -> tuple[int, ...]:
-        """The three bands to use as red, green and blue.
+        """The three bands to use as red, green and blue; where something was assumed, the reporter is told what.
 
-        ``wanted`` is the user's own choice and is only checked. ``names`` are a model's band names, with the
-        ``positions`` they had in its training data, or those of the ``first`` image of a training: bands are found
-        by name, and taken by position only where model or raster has no names. With neither, red, green and blue
-        are looked for in the band descriptions, then in the colour interpretation, then 1, 2, 3 are taken; fewer
-        bands are repeated.
+        ``wanted`` is the user's own choice and is only checked. ``names`` and ``centres`` (wavelengths in nm) are a
+        model's, with the ``positions`` they had in its training data, or those of the ``first`` image of a training:
+        bands are found by name, colour and wavelength, and taken by position only where model or raster says nothing
+        of them. With neither, red, green and blue are those that `identify` finds, else the first three; fewer bands
+        are repeated.
         Raises EngineError: bad_request for bands that are not there, bad_input where names disagree.
         """
         if wanted:
             return self._checked(wanted)
-        described = self.names_of(self._measured())
-        if names and all(names) and any(described):
-            return match_bands(self.name, self._measured(), described, names, first)
-        if positions and max(positions) <= self.band_count:
-            return self._checked(positions)
-        return natural_bands(self._measured(), self.band_names, self._colours())
+        measured, trained = self._measured(), trained_bands(names, centres)
+        notes: list[tuple[str, str]] = []
+        if names and all(band.told for band in trained.bands) and any(self.bands[number].told for number in measured):
+            bands = match_bands(self.name, self.bands, measured, self.names_of(measured), trained, first)
+            renamed = [name.casefold() for name in self.names_of(bands)] != [name.casefold() for name in names]
+            notes = match_notes(self.name, self.bands, self._listed(bands), renamed, trained, first)
+        elif names:
+            fits = positions and max(positions) <= self.band_count
+            bands = self._checked(positions) if fits else self._natural(measured)
+            notes = [(position_note(self.name, self.bands, self._listed(bands), trained, first), "warning")]
+        else:
+            bands = self._natural(measured)
+            notes = [(choice_note(self.name, self.bands, measured, self._listed(bands)), "warning")]
+        for note, level in notes:
+            if note:
+                reporter.log(note, level)
+        return bands
+
+    def centres_of(self, bands: tuple[int, ...]) -> tuple[float, ...]:
+        """Their centre wavelengths in nm, as declared or by the sensor; 0 where unknown.
+
+        Where several sensors fit, those of the assumed one count only for what it makes red, green and blue.
+        """
+        sure = not self.bands.rivals or bands == self.bands.natural(self._measured())
+        return tuple(self.bands[band].centre_nm if sure else self._centres[band - 1] for band in bands)
 
     def names_of(self, bands: tuple[int, ...]) -> tuple[str, ...]:
         """The names by which bands are found again: description, else red, green or blue as tagged, else ""."""
@@ -113,9 +141,10 @@ class Raster:
         return tuple(self.band_names[band - 1] or colours[band - 1] for band in bands)
 
     def describe_bands(self, bands: tuple[int, ...]) -> str:
-        """Bands for the log: "4 (B04), 3 (B03), 2 (B02)", with a word where one is used more than once."""
-        names = zip(bands, self.names_of(bands), strict=True)
-        text = ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+        """Bands for the log: "4 (B04), 3 (B03), 2 (B02) of Sentinel-2", and a word where one is repeated."""
+        text = self._listed(bands)
+        if self.bands.sensor and not self.bands.rivals:
+            text += f" of {self.bands.sensor}"
         return text if len(set(bands)) == len(bands) else f"{text}; a band is repeated to make up three"
 
     def mask_note(self, bands: tuple[int, ...]) -> str:
@@ -260,6 +289,14 @@ class Raster:
                     "Choose an image, or expand the colours first (Raster > Conversion > PCT to RGB).",
                 )
         return bands
+
+    def _listed(self, bands: tuple[int, ...]) -> str:
+        names = zip(bands, self.names_of(bands), strict=True)
+        return ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+
+    def _natural(self, measured: tuple[int, ...]) -> tuple[int, ...]:
+        first = (*measured[:3], *[measured[-1]] * (3 - len(measured)))
+        return self.bands.natural(measured) or first
 
     def _measured(self) -> tuple[int, ...]:
         """All bands but alpha; what is left must be an image."""

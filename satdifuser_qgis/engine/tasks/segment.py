@@ -33,7 +33,6 @@ from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
-from ..raster.bands import position_note
 from ..raster.fill import fill_note
 from ..raster.grid import Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
@@ -197,11 +196,8 @@ def make_plan(
     request: SegmentRequest, header: ModelHeader, raster: Raster, device: torch.device, reporter: Reporter
 ) -> MapPlan:
     """Bands, scaling, window and tiles. A window of the map depends on nothing else."""
-    bands = raster.choose_bands(request.bands, header.band_names, header.bands)
-    described = raster.names_of(tuple(range(1, raster.band_count + 1)))
-    note = position_note(raster.name, bands, described, () if request.bands else header.band_names)
-    if note:
-        reporter.log(note, "warning")
+    trained = (header.band_names, header.bands)
+    bands = raster.choose_bands(request.bands, *trained, centres=header.band_centres_nm, reporter=reporter)
     window = Window(0, 0, raster.grid.height, raster.grid.width)
     if request.extent is not None:
         window = raster.grid.snap(request.extent)

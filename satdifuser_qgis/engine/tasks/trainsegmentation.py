@@ -79,7 +79,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         paths = (request.input, *request.more_inputs)
         nodata = request.nodata or (AS_DECLARED,) * len(paths)
         rasters = [stack.enter_context(open_raster(*item)) for item in zip(paths, nodata, strict=True)]
-        bands = _bands(request, rasters)
+        bands = _bands(request, rasters, reporter)
         with reporter.phase("Comparing the images"):
             chosen, copies = without_copies(list(zip(rasters, bands, strict=True)), reporter)
         rasters, bands = [raster for raster, _ in chosen], [own for _, own in chosen]
@@ -169,10 +169,11 @@ def _keep(header: ModelHeader, tensors: dict[str, torch.Tensor], outputs: Output
     return stored.stem
 
 
-def _bands(request: TrainSegmentationRequest, rasters: list[Raster]) -> list[tuple[int, ...]]:
-    first = rasters[0].choose_bands(request.bands)
-    names = rasters[0].names_of(first)
-    return [first, *(raster.choose_bands((), names, first, rasters[0].name) for raster in rasters[1:])]
+def _bands(request: TrainSegmentationRequest, rasters: list[Raster], reporter: Reporter) -> list[tuple[int, ...]]:
+    image, *others = rasters
+    first = image.choose_bands(request.bands, reporter=reporter)
+    known = (image.names_of(first), first, image.name, image.centres_of(first), reporter)
+    return [first, *(raster.choose_bands((), *known) for raster in others)]
 
 
 def _check_values(images: Sequence[LabelledImage], scaling: int, reporter: Reporter) -> None:
@@ -300,6 +301,7 @@ def _header(
         classes=ground.classes,
         bands=first.bands,
         band_names=first.raster.names_of(first.bands),
+        band_centres_nm=first.raster.centres_of(first.bands),
         scaling=Scaling("percentile") if scaling.kind == "percentile" else scaling,
         gsd_m=gsd_m,
         tile_px=ground.tile_px,
