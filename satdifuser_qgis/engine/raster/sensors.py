@@ -45,7 +45,7 @@ def _centres(text: str) -> dict[str, float]:
 
 
 _ZERO_PADDED = r"^b0[1-9]\b"
-# In the order in which they are assumed where several fit. Centres: the operators' documents, rounded.
+# In the order in which they are assumed where several fit. Centres are rounded: they need only tell colours apart.
 SENSORS = (
     Sensor(
         "Sentinel-2",

@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -50,8 +49,6 @@ BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
 # Of tiles as they are read, four batches are held: of images much finer than the model, these must be small ones.
 BATCH_PX = 2**21
 _TRAINED = "the image that the model was trained on"
-# Fields that came later: a request that does without them keeps the key that it always had.
-_LATER = ("nodata",)
 # Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
     [MapPlan, Raster, ProductMaker, Reporter, Callable[[Window], bool]],
@@ -160,10 +157,8 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
     behind = files_behind(raster.path)
     if not behind or not all(os.path.isfile(path) for path in behind):
         return ""
-    unused = {
-        item.name for item in fields(request) if item.name in _LATER and getattr(request, item.name) == item.default
-    }
-    settings = {name: value for name, value in to_plain(request).items() if name not in unused}
+    settings = to_plain(request)
+    settings["bands"] = plan.bands
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify"))
     files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in behind]
