@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional
 
+from qgis import utils
 from qgis.core import (
     QgsLayerTree,
     QgsLayerTreeLayer,
@@ -41,6 +42,9 @@ class LayersOfRun:
             _move(parent, node, place)
             # The legend of the first says it all, and long ones would push the user's own layers out of sight.
             parent.children()[place].setExpanded(place == places[0])
+        if utils.iface is not None:
+            # QGIS puts new layers above the current one: the next map shall not lie below this one.
+            utils.iface.setActiveLayer(parent.children()[places[0]].layer())
 
 
 class LookInProject(QgsProcessingLayerPostProcessorInterface):

@@ -84,17 +84,25 @@ def model(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def dialog(provider: Any, qgis_iface: Any, qtbot: Any) -> Any:
-    """Opens the dialog of an algorithm, or of one of ours by its name.
+def interface(qgis_iface: Any, qtbot: Any) -> Any:
+    """pytest-qgis' interface with what dialogs of Processing ask of it: a browser and a view of the layer tree."""
+    from qgis.core import QgsLayerTreeModel
+    from qgis.gui import QgsBrowserGuiModel, QgsLayerTreeView
 
-    pytest-qgis' interface has no browser model of its own.
-    """
+    browser, view = QgsBrowserGuiModel(), QgsLayerTreeView()
+    qtbot.addWidget(view)
+    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot(), view))
+    qgis_iface.browserModel = lambda: browser
+    qgis_iface.layerTreeView = lambda: view
+    qgis_iface.setActiveLayer = view.setCurrentLayer
+    return qgis_iface
+
+
+@pytest.fixture
+def dialog(provider: Any, interface: Any, qtbot: Any) -> Any:
+    """Opens the dialog of an algorithm, or of one of ours by its name."""
     from processing.gui.AlgorithmDialog import AlgorithmDialog
     from qgis.core import QgsProcessingAlgorithm
-    from qgis.gui import QgsBrowserGuiModel
-
-    model = QgsBrowserGuiModel()
-    qgis_iface.browserModel = lambda: model
 
     def opened(algorithm: Any) -> Any:
         asked = algorithm if isinstance(algorithm, QgsProcessingAlgorithm) else provider.algorithm(algorithm)

@@ -64,7 +64,7 @@ def press_run(dialog: Any, qtbot: Any) -> Any:
 
 
 @pytest.fixture
-def press_run_in_batch(provider: Any, qgis_iface: Any, qtbot: Any) -> Any:
+def press_run_in_batch(provider: Any, interface: Any, qtbot: Any) -> Any:
     """Fills the rows of a batch dialog, presses Run, waits for the end and returns the log."""
     from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
 
