@@ -18,17 +18,19 @@ class SegmentRequest:
 
     ``model`` is a model file, or the name of a shipped or stored model. ``bands`` are 1-based (empty: matched
     to the model's by name). ``extent`` is xmin, ymin, xmax, ymax in the raster's CRS. ``overlap`` is a
-    percentage of a tile. ``min_area`` is in m², in pixels where the raster has no CRS; ``simplify`` is in map
-    units. Empty outputs are not written. ``nodata`` is what the user set beside what the raster declares.
+    percentage of a tile. ``sieve`` (of the raster, and so of all that is made of it) and ``min_area`` (of the polygons
+    alone) are in m², in pixels where the raster has no CRS; ``simplify`` is in map units. Empty outputs are not
+    written. ``nodata`` is what the user set beside what the raster declares.
     """
 
     TASK: ClassVar[str] = "segment"
-    OUTPUTS: ClassVar[Tuple[str, ...]] = ("output", "polygons", "probabilities", "entropy")
+    OUTPUTS: ClassVar[Tuple[str, ...]] = ("output", "polygons", "probabilities", "entropy", "report")
     ENDINGS: ClassVar[Dict[str, Tuple[str, ...]]] = {
         "output": _RASTER,
         "polygons": (".gpkg", ".geojson", ".shp", ".fgb"),
         "probabilities": _RASTER,
         "entropy": _RASTER,
+        "report": (".html", ".htm"),
     }
     READS: ClassVar[Tuple[str, ...]] = ("input", "model")
 
@@ -47,6 +49,8 @@ class SegmentRequest:
     probabilities: str = ""
     entropy: str = ""
     nodata: NoData = AS_DECLARED
+    sieve: float = 0.0
+    report: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap <= 75:
@@ -55,6 +59,8 @@ class SegmentRequest:
             raise FieldError(
                 f"{{min_area}} is {self.min_area} and {{simplify}} is {self.simplify}; both must be 0 or more"
             )
+        if not 0 <= self.sieve < float("inf"):
+            raise FieldError(f"{{sieve}} is {self.sieve} but must be 0 (off) or more")
         if self.batch < 0:
             raise FieldError(f"{{batch}} is {self.batch} but must be 0 (automatic) or more")
         if any(band < 1 for band in self.bands):

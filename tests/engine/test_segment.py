@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import re
 import shutil
 import sqlite3
@@ -16,9 +17,11 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import rasterio.features
 import shapely
 import torch
 from affine import Affine
+from scipy import ndimage
 
 from satdifuser_qgis.engine.inference import finished, mapping
 from satdifuser_qgis.engine.inference.landcover_model import LandCoverModel
@@ -511,3 +514,44 @@ def test_that_sizes_in_metres_are_unknown_is_told(request_, tmp_path):
     with Outputs("test") as outputs:
         segment.run(dataclasses.replace(request_, model=str(model)), notes, outputs)
     assert any("pixels of unknown size" in line for line in notes.lines)
+
+
+def test_small_patches_are_absorbed_in_raster_and_polygons_alike(request_, tmp_path):
+    """The first map is sieved after the fact; probabilities stay what the model says."""
+    plain = run(request_)
+    before, shares = _read(request_.output)[0], _read(request_.probabilities)
+    report = tmp_path / "map.html"
+    sieved = dataclasses.replace(request_, sieve=2500.0, polygons=str(tmp_path / "map.gpkg"), report=str(report))
+    result = run(sieved)
+    after = _read(request_.output)[0]
+    sizes = [np.bincount(ndimage.label(after == code)[0].ravel())[1:] for code in np.unique(after)]
+    assert np.concatenate(sizes).min() >= 25
+    assert (after != before).any()
+    np.testing.assert_array_equal(_read(request_.probabilities), shares)
+    polygons = geopandas.read_file(tmp_path / "map.gpkg")
+    drawn = rasterio.features.rasterize(
+        zip(polygons.geometry, polygons["class"], strict=True),
+        after.shape,
+        transform=open_raster(request_.output).grid.transform,
+    )
+    np.testing.assert_array_equal(drawn, after)
+    areas = json.loads(result.values["areas"])
+    assert sum(area["pixels"] for area in areas) == after.size
+    assert [area["pixels"] for area in areas] == [int((after == area["class"]).sum()) for area in areas]
+    assert sum(area["hectares"] for area in areas) == pytest.approx(after.size / 100, rel=2e-3)
+    assert json.loads(plain.values["areas"]) != areas
+    assert "<script" not in report.read_text(encoding="utf-8")
+    assert all(area["name"] in report.read_text(encoding="utf-8") for area in areas)
+    assert not list(tmp_path.glob("*unsieved*"))
+
+
+def test_the_report_and_the_log_tell_the_area_of_each_class(request_, tmp_path):
+    report, notes = tmp_path / "map.html", Notes()
+    with Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, report=str(report)), notes, outputs)
+        outputs.commit()
+    lines = [line for line in notes.lines if re.search(r" ha, \d+\.\d %$", line)]
+    assert len(lines) == 4
+    text = report.read_text(encoding="utf-8")
+    assert all(line.split(": ")[1].split(" ha")[0] in text for line in lines)
+    assert "mapped with the model “model”" in text

@@ -34,10 +34,12 @@ def test_image_and_model_are_enough(segment, engine, chosen, image, model):
 
 def test_settings_reach_the_request(segment, engine, chosen, tmp_path):
     request = request_of(
-        segment, engine, BANDS="4,3,2", OVERLAP=50, MIN_AREA=400, SIMPLIFY=5, DEVICE=1, BATCH=3,
-        POLYGONS=str(tmp_path / "p.gpkg"), PROBABILITIES=str(tmp_path / "s.tif"), ENTROPY="TEMPORARY_OUTPUT", **chosen,
+        segment, engine, BANDS="4,3,2", OVERLAP=50, SIEVE=900, MIN_AREA=400, SIMPLIFY=5, DEVICE=1, BATCH=3,
+        POLYGONS=str(tmp_path / "p.gpkg"), PROBABILITIES=str(tmp_path / "s.tif"), ENTROPY="TEMPORARY_OUTPUT",
+        REPORT=str(tmp_path / "r.html"), **chosen,
     )  # fmt: skip
     assert (request.bands, request.overlap, request.min_area, request.simplify) == ((4, 3, 2), 50, 400, 5)
+    assert (request.sieve, request.report) == (900, str(tmp_path / "r.html"))
     assert (request.device, request.batch, request.polygons) == (1, 3, str(tmp_path / "p.gpkg"))
     assert request.probabilities == str(tmp_path / "s.tif")
     assert request.entropy.endswith(".tif")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from ...protocol import folders
 from ...protocol.classes import LandCoverClass
+from .page import page
 from .plots import Chart, Curve, chart, ink_on, text_px, tint
 from .scores import Counts, score
 from .spread import spread
@@ -105,15 +104,9 @@ class TrainingReport:
 
 def training_report(data: TrainingReport) -> str:
     """The report as HTML. The same data give the same text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders.resources() / "report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     matrix = data.matrix
-    return environment.get_template(TEMPLATE).render(
+    return page(
+        TEMPLATE,
         data=data,
         verdict=judge(data.classes, [count.trained for count in data.counts], data.blocks),
         rules=RULES,

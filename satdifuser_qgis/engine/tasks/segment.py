@@ -1,4 +1,4 @@
-"""Task of "Map land cover with a model": one raster in; class raster, polygons, probabilities, entropy out."""
+"""Task of "Map land cover with a model": one raster in; class raster, polygons, probabilities, entropy, report out."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from ..inference.seams import Seams
 from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
+from ..raster.areas import ClassArea, area_lines
 from ..raster.fill import fill_note
 from ..raster.grid import Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
@@ -39,8 +40,10 @@ from ..raster.read import Raster, files_behind, open_raster
 from ..raster.spots import Spots, look
 from ..raster.units import units_note
 from ..raster.write import BandWriter
+from ..report.map_report import MapReport, map_report
 from ..reporter import Reporter, Whole, in_words
 from ..result import Result
+from ..vector.class_raster import measure_classes, sieve
 from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
 
 # What many tiles hold no longer fits the caches of a CPU: with the embedded backbone eight at a time were no faster
@@ -48,6 +51,8 @@ from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
 BATCH_ON_CPU, BATCH_ELSEWHERE = 4, 8
 # Of tiles as they are read, four batches are held: of images much finer than the model, these must be small ones.
 BATCH_PX = 2**21
+# The map from before small patches were absorbed.
+UNSIEVED = "-unsieved.tif"
 _TRAINED = "the image that the model was trained on"
 # Gives all strips but the finished ones, those of a block of columns from top to bottom.
 Compute = Callable[
@@ -90,6 +95,14 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
             if seams is not None:
                 tags |= (found := {"SATDIFUSER_SEAMS": f"{seams:.3f}"})
                 writers.add_tags(found)
+        if request.sieve:
+            with reporter.phase("Absorbing small patches"):
+                _write_sieved(request, plan, model.header, raster, outputs, tags, reporter)
+        with reporter.phase("Measuring areas"):
+            areas = measure_classes(outputs.part(request.output), model.header.classes, reporter.check)
+        if request.report:
+            report = map_report(_report(request, plan, model.header, raster, areas))
+            outputs.part(request.report).write_text(report, encoding="utf-8")
         if request.polygons:
             reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
@@ -98,11 +111,14 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
     outputs.after_commit(finished.clear)
     seconds = time.monotonic() - started
     megapixels = plan.window.height * plan.window.width / 1e6
+    for line in area_lines(areas):
+        reporter.log(line)
     reporter.log(f"Mapped in {seconds:.0f} s.")
     values: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "megapixels_per_second": round(megapixels / seconds, 4),
         "device_used": device_title(device),
+        "areas": json.dumps([area.figures for area in areas], ensure_ascii=False),
     }
     if seams is not None:
         values["seams"] = round(seams, 3)
@@ -160,7 +176,7 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
     settings = to_plain(request)
     settings["bands"] = plan.bands
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
-    settings |= dict.fromkeys(("min_area", "simplify"))
+    settings |= dict.fromkeys(("min_area", "simplify", "sieve", "report"))
     files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in behind]
     parts = [
         settings,
@@ -178,7 +194,9 @@ def _pixel_bytes(request: SegmentRequest, header: ModelHeader) -> dict[str, int]
     classes = np.dtype(ProductMaker(header.classes, ()).dtype).itemsize
     # Of polygons the confidence is kept as a raster, and the number of each pixel's patch, in 4 bytes. Outlines take
     # about 3.5 bytes a pixel where 3,000 patches lie in a million of them, in a scratch file and in the target.
-    sizes = {"output": 2 * classes, "probabilities": 8 * len(header.classes), "entropy": 8, "polygons": 20}
+    # Where small patches are absorbed, the map is written once more, and patches are numbered too.
+    sieved = (2 * classes + 4) * bool(request.sieve)
+    sizes = {"output": 2 * classes + sieved, "probabilities": 8 * len(header.classes), "entropy": 8, "polygons": 20}
     return {getattr(request, name): size for name, size in sizes.items() if getattr(request, name)}
 
 
@@ -297,14 +315,17 @@ class _Writers:
         self._writers: dict[str, BandWriter] = {}
 
         def add(name: str, path: Path, dtype: str, nodata: float, bands: tuple[str, ...],
-                classes: tuple[LandCoverClass, ...] | None = None) -> None:  # fmt: skip
+                classes: tuple[LandCoverClass, ...] = ()) -> None:  # fmt: skip
             place, threads = (path, raster.grid, plan.window), torch.get_num_threads()
             self._writers[name] = self._stack.enter_context(
                 BandWriter(*place, len(bands), dtype, nodata, bands, classes, tags, threads)
             )
 
         make = self.make
-        add("classes", outputs.part(request.output), make.dtype, make.nodata, ("land cover",), header.classes)
+        # Where small patches are absorbed, the map is made of this one.
+        target = outputs.scratch(request.output, UNSIEVED) if request.sieve else outputs.part(request.output)
+        classes = () if request.sieve else header.classes
+        add("classes", target, make.dtype, make.nodata, ("land cover",), classes)
         if request.probabilities:
             add("probabilities", outputs.part(request.probabilities), "float32", NO_SHARE, names)
         if request.entropy:
@@ -335,6 +356,46 @@ class _Writers:
             self._stack.__exit__(kind, error, trace)
 
 
+def _write_sieved(
+    request: SegmentRequest,
+    plan: MapPlan,
+    header: ModelHeader,
+    raster: Raster,
+    outputs: Outputs,
+    tags: dict[str, str],
+    reporter: Reporter,
+) -> None:
+    make, threads = ProductMaker(header.classes, ()), torch.get_num_threads()
+    place = (outputs.part(request.output), raster.grid, plan.window, 1, make.dtype, make.nodata)
+    found, numbers = (outputs.scratch(request.output, suffix) for suffix in (UNSIEVED, "-patches.bin"))
+    tags = tags | {"SATDIFUSER_SIEVE": f"{request.sieve:g}"}
+    with BandWriter(*place, ("land cover",), header.classes, tags, threads) as writer:
+        sieve(found, numbers, writer, request.sieve, make.nodata, reporter.check)
+
+
+def _report(
+    request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster, areas: tuple[ClassArea, ...]
+) -> MapReport:
+    unit = "m²" if raster.grid.pixel_area_m2 else "pixels"
+    off = "every patch stays"
+    settings = {
+        "Bands": raster.describe_bands(plan.bands),
+        "Smallest patch": f"{request.sieve:g} {unit}" if request.sieve else off,
+        "Overlap of tiles": f"{request.overlap} %",
+        "Size": f"{plan.window.width:,} × {plan.window.height:,} pixels",
+    }
+    if request.polygons:
+        settings["Smallest polygon"] = f"{request.min_area:g} {unit}" if request.min_area else off
+    tuned = " (fine-tuned)" if header.backbone.tuned else ""
+    made = {
+        "Model": header.name,
+        "Diffusion model": f"{header.backbone.name} {header.backbone.revision}{tuned}",
+        "SatDiFuser": plugin_version(),
+    }
+    miou, accuracy = (header.scores.get(name) for name in ("miou", "overall_accuracy"))
+    return MapReport(raster.name, header.name, areas, miou, accuracy, tuple(settings.items()), tuple(made.items()))
+
+
 def _write_polygons(
     request: SegmentRequest, header: ModelHeader, outputs: Outputs, tags: dict[str, str], reporter: Reporter
 ) -> None:
@@ -349,6 +410,7 @@ def _write_polygons(
         CoverageSettings(request.min_area, request.simplify),
         reporter,
         tags | sizes,
+        outputs.scratch(request.output, UNSIEVED) if request.sieve else None,
     )
 
 

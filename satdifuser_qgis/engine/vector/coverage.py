@@ -8,7 +8,6 @@ import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyproj import CRS
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..file_names import as_file
-from ..raster.grid import Grid, Window, to_lon_lat
+from ..raster.areas import areas_m2
+from ..raster.grid import Grid, Window
 from ..raster.read import Raster, open_raster
 from ..raster.write import cannot_write
 from ..reporter import Reporter, Silent
@@ -35,8 +34,6 @@ LAYER = "landcover"
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 # GeoPackages and shapefiles hold the date of the last change; a fixed one gives the same bytes every day.
 _DATE = "2000-01-01"
-# Areas are measured along geodesics, which leave a straight map line between vertices that lie far apart.
-_AREA_STEP_PX = 64
 # By an index: sorting whole rows would take as much room again, in the folder for temporary files.
 _INDEX = "CREATE INDEX in_order ON landcover (number)"
 _IN_ORDER = "SELECT class, name, area_m2, area_px, confidence, geom FROM landcover ORDER BY number"
@@ -69,11 +66,12 @@ def write_coverage(
     settings: CoverageSettings,
     reporter: Reporter,
     tags: Mapping[str, str] | None = None,
+    unsieved_raster: Path | None = None,
 ) -> int:
     """Writes the polygons of a class raster to ``target`` and gives their number; ``tags`` are provenance.
 
     ``numbers_file``, of 4 bytes a pixel, and ``outlines_file``, a GeoPackage, are scratch files; the caller removes
-    them.
+    them. ``unsieved_raster`` has the classes from before small patches were absorbed in the class raster itself.
 
     Fields: class (integer), name, area_m2 (on the ellipsoid; null without CRS), area_px, confidence (0 to 1: the
     mean of ``confidence_raster`` over the pixels that were this class from the start; null without one).
@@ -81,8 +79,10 @@ def write_coverage(
     with contextlib.ExitStack() as stack:
         source = RasterSource(stack.enter_context(open_raster(str(class_raster))))
         confidence = confidence_raster and RasterSource(stack.enter_context(open_raster(str(confidence_raster))))
-        numbers = _array_on_disk(numbers_file, (source.height, source.width))
-        frames = coverage(source, source.grid, classes, settings, numbers, confidence or None, reporter)
+        unsieved = unsieved_raster and RasterSource(stack.enter_context(open_raster(str(unsieved_raster))))
+        numbers = array_on_disk(numbers_file, (source.height, source.width))
+        sources = (confidence or None, reporter, unsieved or None)
+        frames = coverage(source, source.grid, classes, settings, numbers, *sources)
         count = write_polygons(frames, outlines_file, target, tags)
         del numbers, frames  # Windows removes no file that is mapped
     return count
@@ -120,6 +120,7 @@ def coverage(
     numbers: Labels,
     confidence: ClassSource | None = None,
     reporter: Reporter | None = None,
+    unsieved: ClassSource | None = None,
 ) -> Iterator[geopandas.GeoDataFrame]:
     """Polygons of class codes on a grid, in batches, one at least; nodata is left out.
 
@@ -130,16 +131,16 @@ def coverage(
     strip of rows is held at a time, of the polygons those that begin above it and end in it or below.
     """
     reporter = reporter or Silent()
-    patches = find_patches(source, _smallest_px(grid, settings.min_area), numbers, reporter.check)
+    patches = find_patches(source, smallest_px(grid, settings.min_area), numbers, reporter.check)
     names = {entry.code: entry.name for entry in classes}
-    means = _mean_confidence(patches, source, confidence, reporter)
+    means = _mean_confidence(patches, unsieved or source, confidence, reporter)
     for owners, polygons in _outlines(patches, grid.transform, settings.simplify, reporter):
         codes = patches.codes[owners - 1]
         columns = {
             "number": owners,
             "class": codes.astype(np.int32),
             "name": [names.get(code, str(code)) for code in codes.tolist()],
-            "area_m2": _areas_m2(polygons, grid),
+            "area_m2": np.round(areas_m2(polygons, grid), 3),
             "area_px": patches.sizes[owners - 1],
             "confidence": means[owners - 1],
         }
@@ -204,7 +205,7 @@ def write_polygons(
     return count
 
 
-def _array_on_disk(path: Path, shape: tuple[int, int]) -> Labels:
+def array_on_disk(path: Path, shape: tuple[int, int]) -> Labels:
     """Zeros (h,w) int32 in a file. It is really written first: a full disk found later would end the process."""
     try:
         with path.open("wb") as file:
@@ -215,8 +216,8 @@ def _array_on_disk(path: Path, shape: tuple[int, int]) -> Labels:
     return np.memmap(path, np.int32, "r+", shape=shape)
 
 
-def _smallest_px(grid: Grid, min_area: float) -> int:
-    """The smallest patch that stays, in pixels."""
+def smallest_px(grid: Grid, min_area: float) -> int:
+    """The smallest patch that stays, in pixels; ``min_area`` as in `CoverageSettings`."""
     area = grid.pixel_area_m2
     # Pixels have the size of the one at the centre: 3 by 3 of 10 m are 900 m², not 899.9999.
     return math.ceil(min_area / area - 1e-6) if area else math.ceil(min_area)
@@ -239,23 +240,6 @@ def _outlines(
         in_order = np.argsort(owners)
         simple = shapely.coverage_simplify(polygons[in_order], simplify, simplify_boundary=False)
         yield owners[in_order], shapely.normalize(simple)
-
-
-def _areas_m2(polygons: Polygons, grid: Grid) -> NDArray[np.float64]:
-    """Areas on the ellipsoid; NaN (null in the file) without a CRS of the Earth."""
-    crs = CRS.from_wkt(grid.crs_wkt) if grid.crs_wkt else None
-    geod, lon_lat = (crs.get_geod(), to_lon_lat(crs)) if crs is not None else (None, None)
-    if geod is None or lon_lat is None or not len(polygons):
-        return np.full(len(polygons), np.nan)
-    step = _AREA_STEP_PX * math.sqrt(abs(grid.transform.determinant))
-    _, xy, (ring_ends, polygon_ends) = shapely.to_ragged_array(shapely.segmentize(polygons, step))
-    lon, lat = lon_lat.transform(xy[:, 0], xy[:, 1])
-    rings = np.array([abs(geod.polygon_area_perimeter(lon[a:b], lat[a:b])[0]) for a, b in pairwise(ring_ends)])
-    outer = polygon_ends[:-1]
-    holes = rings.copy()
-    holes[outer] = 0
-    areas: NDArray[np.float64] = np.round(rings[outer] - np.add.reduceat(holes, outer), 3)
-    return areas
 
 
 def _mean_confidence(

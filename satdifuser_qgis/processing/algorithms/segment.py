@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingParameterBand,
     QgsProcessingParameterDistance,
     QgsProcessingParameterExtent,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
@@ -50,8 +51,9 @@ class Segment(EngineAlgorithm):
     )
 
     INPUT, MODEL, BANDS, EXTENT, OVERLAP = "INPUT", "MODEL", "BANDS", "EXTENT", "OVERLAP"
-    MIN_AREA, SIMPLIFY, DEVICE, BATCH = "MIN_AREA", "SIMPLIFY", "DEVICE", "BATCH"
+    SIEVE, MIN_AREA, SIMPLIFY, DEVICE, BATCH = "SIEVE", "MIN_AREA", "SIMPLIFY", "DEVICE", "BATCH"
     OUTPUT, POLYGONS, PROBABILITIES, ENTROPY = "OUTPUT", "POLYGONS", "PROBABILITIES", "ENTROPY"
+    REPORT, AREAS = "REPORT", "AREAS"
     SECONDS, MEGAPIXELS_PER_SECOND, SEAMS, DEVICE_USED = "SECONDS", "MEGAPIXELS_PER_SECOND", "SEAMS", "DEVICE_USED"
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
@@ -102,6 +104,19 @@ class Segment(EngineAlgorithm):
                 "The result is the same as in a map of the whole image.",
             ),
             advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                self.SIEVE, translate("SatDiFuser", "Smallest patch [m²]"), double, 0.0, minValue=0.0
+            ),
+            translate(
+                "SatDiFuser",
+                "Patches of the map below this area are merged into the neighbour with the longest common border; "
+                "polygons and areas follow. In square metres, or in pixels where the image has no CRS. "
+                "0: every patch stays.",
+            ),
+            advanced=True,
+            decimals=2,
         )
         self.add(
             QgsProcessingParameterNumber(
@@ -185,6 +200,18 @@ class Segment(EngineAlgorithm):
                 "How uncertain the model is: 0 where one class is certain, 1 where all are equally likely.",
             ),
         )
+        self.add(
+            QgsProcessingParameterFileDestination(
+                self.REPORT,
+                translate("SatDiFuser", "Report"),
+                translate("SatDiFuser", "Report (*.html)"),
+                optional=True,
+                createByDefault=False,
+            ),
+            translate(
+                "SatDiFuser", "A page with the area of each class in hectares and per cent, and how the map was made."
+            ),
+        )
         self.addOutput(QgsProcessingOutputNumber(self.SECONDS, translate("SatDiFuser", "Seconds")))
         self.addOutput(
             QgsProcessingOutputNumber(self.MEGAPIXELS_PER_SECOND, translate("SatDiFuser", "Megapixels per second"))
@@ -193,6 +220,7 @@ class Segment(EngineAlgorithm):
             QgsProcessingOutputNumber(self.SEAMS, translate("SatDiFuser", "Seam ratio (1 = no visible seams)"))
         )
         self.addOutput(QgsProcessingOutputString(self.DEVICE_USED, translate("SatDiFuser", "Device used")))
+        self.addOutput(QgsProcessingOutputString(self.AREAS, translate("SatDiFuser", "Area of each class (JSON)")))
 
     def request(
         self, parameters: Dict[str, Any], context: QgsProcessingContext, outputs: Mapping[str, str]
@@ -216,6 +244,8 @@ class Segment(EngineAlgorithm):
             polygons=outputs[self.POLYGONS],
             probabilities=outputs[self.PROBABILITIES],
             entropy=outputs[self.ENTROPY],
+            sieve=self.parameterAsDouble(parameters, self.SIEVE, context),
+            report=outputs[self.REPORT],
             nodata=image.nodata,
         )
 
