@@ -5,7 +5,7 @@
   <name>SatDiFuser</name>
   <message>
    <source>Engine settings…</source>
-   <translation type="unfinished" />
+   <translation>Engine-Einstellungen…</translation>
   </message>
   <message>
    <source>Install the engine…</source>
@@ -13,11 +13,11 @@
   </message>
   <message>
    <source>Install…</source>
-   <translation type="unfinished" />
+   <translation>Installieren…</translation>
   </message>
   <message>
    <source>SatDiFuser needs its engine ({size} GB).</source>
-   <translation type="unfinished" />
+   <translation>SatDiFuser braucht seine Engine ({size} GB).</translation>
   </message>
   <message>
    <source>Model (*.safetensors)</source>
@@ -29,7 +29,7 @@
   </message>
   <message>
    <source>Classes</source>
-   <translation type="unfinished" />
+   <translation>Klassen</translation>
   </message>
   <message>
    <source>Bands</source>
@@ -37,39 +37,39 @@
   </message>
   <message>
    <source>Pixel size</source>
-   <translation type="unfinished" />
+   <translation>Pixelgröße</translation>
   </message>
   <message>
    <source>Mean IoU</source>
-   <translation type="unfinished" />
+   <translation>Mittlere IoU</translation>
   </message>
   <message>
    <source>Date</source>
-   <translation type="unfinished" />
+   <translation>Datum</translation>
   </message>
   <message>
    <source>Choose a model file</source>
-   <translation type="unfinished" />
+   <translation>Modelldatei wählen</translation>
   </message>
   <message>
    <source>unknown</source>
-   <translation type="unfinished" />
+   <translation>unbekannt</translation>
   </message>
   <message>
    <source>not measured</source>
-   <translation type="unfinished" />
+   <translation>nicht gemessen</translation>
   </message>
   <message>
    <source>Open the model store</source>
-   <translation type="unfinished" />
+   <translation>Modellablage öffnen</translation>
   </message>
   <message>
    <source>Choose a model</source>
-   <translation type="unfinished" />
+   <translation>Modell wählen</translation>
   </message>
   <message>
    <source>No model yet: train one, or choose a file</source>
-   <translation type="unfinished" />
+   <translation>Noch kein Modell: eines trainieren oder eine Datei wählen</translation>
   </message>
   <message>
    <source>Engine</source>
@@ -105,7 +105,7 @@
   </message>
   <message>
    <source>Open the guide</source>
-   <translation type="unfinished" />
+   <translation>Handbuch öffnen</translation>
   </message>
   <message>
    <source>Open the folder of models and logs</source>
@@ -149,11 +149,11 @@
   </message>
   <message>
    <source>Cancelling…</source>
-   <translation type="unfinished" />
+   <translation>Wird abgebrochen…</translation>
   </message>
   <message>
    <source>Name of a model, or a file</source>
-   <translation type="unfinished" />
+   <translation>Name eines Modells oder eine Datei</translation>
   </message>
   <message>
    <source>Check the installation</source>
@@ -165,7 +165,7 @@
   </message>
   <message>
    <source>Says first whether everything is ready, or what is missing and how to mend it. Below come versions, devices, memory, disk space, models and the last error. This block of text holds no names of users and no secrets, so it can be pasted into a report.</source>
-   <translation type="unfinished" />
+   <translation>Sagt zuerst, ob alles bereit ist, oder was fehlt und wie es behoben wird. Darunter stehen Versionen, Geräte, Arbeitsspeicher, Plattenplatz, Modelle und der letzte Fehler. Der Textblock enthält weder Benutzernamen noch Geheimnisse und kann in eine Meldung eingefügt werden.</translation>
   </message>
   <message>
    <source>diagnose,installation,environment,version,GPU,CUDA,problem,troubleshooting,setup</source>
@@ -181,11 +181,11 @@
   </message>
   <message>
    <source>Assigns a land-cover class to every pixel of an image with a trained model.</source>
-   <translation type="unfinished" />
+   <translation>Weist jedem Pixel eines Bildes mit einem trainierten Modell eine Landbedeckungsklasse zu.</translation>
   </message>
   <message>
    <source>Assigns one of a model's classes to every pixel of an image, which need not be the one that the model was trained on. The map is a Cloud Optimized GeoTIFF on the grid of the image, with the names and colours of the classes. Nodata stays nodata. Train a model first with “Train a land-cover model”.</source>
-   <translation type="unfinished" />
+   <translation>Weist jedem Pixel eines Bildes eine der Klassen eines Modells zu; das Bild muss nicht das sein, mit dem das Modell trainiert wurde. Die Karte ist ein Cloud Optimized GeoTIFF im Raster des Bildes, mit Namen und Farben der Klassen. Pixel ohne Daten bleiben ohne Daten. Zuerst ein Modell mit „Landbedeckungsmodell trainieren“ trainieren.</translation>
   </message>
   <message>
    <source>classification,classify,land use,land cover,LULC,supervised,deep learning,AI,segmentation,prediction,inference,map,satellite,aerial,diffusion</source>
@@ -193,35 +193,39 @@
   </message>
   <message>
    <source>The image to map: a raster file. It may show another place and date than the training image.</source>
-   <translation type="unfinished" />
+   <translation>Das zu kartierende Bild: eine Rasterdatei. Es darf einen anderen Ort und ein anderes Datum zeigen als das Trainingsbild.</translation>
   </message>
   <message>
    <source>The land-cover model. The list holds the models that come with the plugin and those in your model store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name of a model can be written too.</source>
-   <translation type="unfinished" />
+   <translation>Das Landbedeckungsmodell. Die Liste enthält die mitgelieferten Modelle und die der eigenen Modellablage, mit Klassen, Bändern, Pixelgröße, mittlerer IoU der Validierung und Datum. Auch der Pfad einer anderen Modelldatei (.safetensors) oder nur der Name eines Modells kann eingegeben werden.</translation>
   </message>
   <message>
    <source>The bands of the image that correspond to the model's bands, in their order. Empty: found by their names. On a command line write 3,2,1.</source>
-   <translation type="unfinished" />
+   <translation>Die Bänder des Bildes, die den Bändern des Modells entsprechen, in deren Reihenfolge. Leer: nach ihren Namen gefunden. Auf der Kommandozeile 3,2,1 schreiben.</translation>
   </message>
   <message>
    <source>The area to map, extended to whole pixels. Empty: the whole image. The result is the same as in a map of the whole image.</source>
-   <translation type="unfinished" />
+   <translation>Die zu kartierende Fläche, auf ganze Pixel erweitert. Leer: das ganze Bild. Das Ergebnis ist dasselbe wie in einer Karte des ganzen Bildes.</translation>
+  </message>
+  <message>
+   <source>Patches of the map below this area are merged into the neighbour with the longest common border; polygons and areas follow. In square metres, or in pixels where the image has no CRS. 0: every patch stays.</source>
+   <translation>Flächen der Karte unter dieser Größe gehen in dem Nachbarn mit der längsten gemeinsamen Grenze auf; Polygone und Flächenangaben folgen. In Quadratmetern, oder in Pixeln, wo das Bild kein KBS hat. 0: alle Flächen bleiben.</translation>
   </message>
   <message>
    <source>Polygons below this area are merged into a neighbour. In square metres, or in pixels where the image has no CRS. The raster is not changed.</source>
-   <translation type="unfinished" />
+   <translation>Polygone unter dieser Größe gehen in einem Nachbarn auf. In Quadratmetern, oder in Pixeln, wo das Bild kein KBS hat. Das Raster bleibt unverändert.</translation>
   </message>
   <message>
    <source>The borders of polygons are simplified by about this distance; neighbours keep their common border. 0: borders follow the pixels. Simplifying holds all polygons in memory, following the pixels does not.</source>
-   <translation type="unfinished" />
+   <translation>Die Grenzen der Polygone werden um etwa diese Entfernung vereinfacht; Nachbarn behalten ihre gemeinsame Grenze. 0: Grenzen folgen den Pixeln. Das Vereinfachen hält alle Polygone im Arbeitsspeicher, das Folgen der Pixel nicht.</translation>
   </message>
   <message>
    <source>The image is mapped in square tiles. The more neighbouring tiles overlap, the less their seams show and the longer the mapping takes.</source>
-   <translation type="unfinished" />
+   <translation>Das Bild wird in quadratischen Kacheln kartiert. Je mehr sich benachbarte Kacheln überlappen, desto weniger sind ihre Nähte zu sehen und desto länger dauert die Kartierung.</translation>
   </message>
   <message>
    <source>How many tiles are computed together. It changes speed and memory, not the map. 0: automatic.</source>
-   <translation type="unfinished" />
+   <translation>Wie viele Kacheln zusammen berechnet werden. Das ändert Geschwindigkeit und Speicherbedarf, nicht die Karte. 0: automatisch.</translation>
   </message>
   <message>
    <source>The map: a GeoTIFF of class codes with names and colours.</source>
@@ -229,15 +233,19 @@
   </message>
   <message>
    <source>The map as polygons without gaps or overlaps, with class, name, area and confidence.</source>
-   <translation type="unfinished" />
+   <translation>Die Karte als Polygone ohne Lücken und Überlappungen, mit Klasse, Name, Fläche und Konfidenz.</translation>
   </message>
   <message>
    <source>The probability of each class, 0 to 1, one band per class.</source>
-   <translation type="unfinished" />
+   <translation>Die Wahrscheinlichkeit jeder Klasse, 0 bis 1, ein Band je Klasse.</translation>
   </message>
   <message>
    <source>How uncertain the model is: 0 where one class is certain, 1 where all are equally likely.</source>
-   <translation type="unfinished" />
+   <translation>Wie unsicher das Modell ist: 0, wo eine Klasse sicher ist, 1, wo alle gleich wahrscheinlich sind.</translation>
+  </message>
+  <message>
+   <source>A page with the area of each class in hectares and per cent, and how the map was made.</source>
+   <translation>Eine Seite mit der Fläche jeder Klasse in Hektar und Prozent und damit, wie die Karte entstand.</translation>
   </message>
   <message>
    <source>Image</source>
@@ -246,6 +254,10 @@
   <message>
    <source>Extent</source>
    <translation>Ausdehnung</translation>
+  </message>
+  <message>
+   <source>Smallest patch [m²]</source>
+   <translation>Kleinste Fläche [m²]</translation>
   </message>
   <message>
    <source>Smallest polygon [m²]</source>
@@ -284,6 +296,14 @@
    <translation>Entropie</translation>
   </message>
   <message>
+   <source>Report</source>
+   <translation>Bericht</translation>
+  </message>
+  <message>
+   <source>Report (*.html)</source>
+   <translation>Bericht (*.html)</translation>
+  </message>
+  <message>
    <source>Seconds</source>
    <translation>Sekunden</translation>
   </message>
@@ -293,11 +313,15 @@
   </message>
   <message>
    <source>Seam ratio (1 = no visible seams)</source>
-   <translation type="unfinished" />
+   <translation>Verhältnis an Kachelnähten (1 = keine sichtbaren Nähte)</translation>
   </message>
   <message>
    <source>Device used</source>
    <translation>Benutztes Gerät</translation>
+  </message>
+  <message>
+   <source>Area of each class (JSON)</source>
+   <translation>Fläche jeder Klasse (JSON)</translation>
   </message>
   <message>
    <source>{image} – land cover</source>
@@ -317,35 +341,35 @@
   </message>
   <message>
    <source>Install the engine</source>
-   <translation type="unfinished" />
+   <translation>Engine installieren</translation>
   </message>
   <message>
    <source>Installs or repairs what computes the maps, outside QGIS's own Python.</source>
-   <translation type="unfinished" />
+   <translation>Installiert oder repariert, was die Karten berechnet, außerhalb von QGIS' eigenem Python.</translation>
   </message>
   <message>
    <source>Installs the engine that does the computing (PyTorch and other libraries) for this user. An engine that is there is tried, and made again where it is outdated or does not work. The same can be done, and undone, in Settings &gt; Options &gt; SatDiFuser.</source>
-   <translation type="unfinished" />
+   <translation>Installiert für diesen Benutzer die Engine, die rechnet (PyTorch und andere Bibliotheken). Eine vorhandene Engine wird geprüft und neu erstellt, wo sie veraltet ist oder nicht arbeitet. Dasselbe kann in Einstellungen &gt; Optionen &gt; SatDiFuser getan und rückgängig gemacht werden.</translation>
   </message>
   <message>
    <source>install,engine,environment,setup,repair,dependencies,PyTorch,torch,libraries,download</source>
-   <translation type="unfinished" />
+   <translation>installieren,Engine,Umgebung,Einrichtung,reparieren,Abhängigkeiten,PyTorch,torch,Bibliotheken,herunterladen</translation>
   </message>
   <message>
    <source>The old engine stays until the new one works.</source>
-   <translation type="unfinished" />
+   <translation>Die alte Engine bleibt, bis die neue arbeitet.</translation>
   </message>
   <message>
    <source>Install again, even where it works</source>
-   <translation type="unfinished" />
+   <translation>Neu installieren, auch wenn sie arbeitet</translation>
   </message>
   <message>
    <source>Versions</source>
-   <translation type="unfinished" />
+   <translation>Versionen</translation>
   </message>
   <message>
    <source>Size on disk (MB)</source>
-   <translation type="unfinished" />
+   <translation>Größe auf der Platte (MB)</translation>
   </message>
   <message>
    <source>Train a land-cover model</source>
@@ -353,11 +377,11 @@
   </message>
   <message>
    <source>Trains a model that maps land cover, from labels on one or more images.</source>
-   <translation type="unfinished" />
+   <translation>Trainiert aus Labels auf einem oder mehreren Bildern ein Modell, das Landbedeckung kartiert.</translation>
   </message>
   <message>
    <source>Trains a model from labels: polygons, lines or points with a class in one of their fields, or class rasters. What is not labelled is ignored, so a few labels of each class, well spread, are enough. Part of the labelled area is set aside for validation, in spatial blocks, so that the scores are honest; the report shows them. Then use “Map land cover with a model” on this image or others.</source>
-   <translation type="unfinished" />
+   <translation>Trainiert ein Modell aus Labels: Polygonen, Linien oder Punkten mit einer Klasse in einem ihrer Felder, oder Klassenrastern. Was kein Label hat, wird übergangen; wenige gut verteilte Labels je Klasse genügen also. Ein Teil der Fläche mit Labels wird in räumlichen Blöcken für die Validierung beiseitegelegt, damit die Gütemaße ehrlich sind; der Bericht zeigt sie. Danach „Landbedeckung mit einem Modell kartieren“ auf dieses oder andere Bilder anwenden.</translation>
   </message>
   <message>
    <source>classification,classify,land use,land cover,LULC,supervised,training,samples,deep learning,AI,machine learning,segmentation,satellite,aerial,diffusion</source>
@@ -365,15 +389,15 @@
   </message>
   <message>
    <source>(or label rasters)</source>
-   <translation type="unfinished" />
+   <translation>(oder Klassenraster)</translation>
   </message>
   <message>
    <source>The training image: a raster file with red, green and blue bands.</source>
-   <translation type="unfinished" />
+   <translation>Das Trainingsbild: eine Rasterdatei mit rotem, grünem und blauem Band.</translation>
   </message>
   <message>
    <source>Polygons, lines or points where the class is known. Filter and selection are respected. Not needed where label rasters are given.</source>
-   <translation type="unfinished" />
+   <translation>Polygone, Linien oder Punkte, deren Klasse bekannt ist. Filter und Auswahl werden beachtet. Nicht nötig, wo Klassenraster angegeben sind.</translation>
   </message>
   <message>
    <source>The field of the labels that holds the class, as text or whole number. Names, colours and order are taken from a categorised style on this field.</source>
@@ -381,11 +405,11 @@
   </message>
   <message>
    <source>Rasters of class codes. Each is used for every image that it covers. Not labelled are nodata, 0 without a name, and what the legend calls "Unclassified", "No data" or "Masked".</source>
-   <translation type="unfinished" />
+   <translation>Raster von Klassencodes. Jedes gilt für alle Bilder, die es überdeckt. Ohne Label sind Pixel ohne Daten, 0 ohne Namen und was die Legende „Unclassified“, „No data“ oder „Masked“ nennt.</translation>
   </message>
   <message>
    <source>Further training images; labels and label rasters serve them too. The same bands in the same order.</source>
-   <translation type="unfinished" />
+   <translation>Weitere Trainingsbilder; Labels und Klassenraster gelten auch für sie. Dieselben Bänder in derselben Reihenfolge.</translation>
   </message>
   <message>
    <source>Three bands in the order red, green, blue. Empty: found by band description, then by colour, then 1, 2, 3. On a command line write 3,2,1.</source>
@@ -393,7 +417,7 @@
   </message>
   <message>
    <source>How pixel values are scaled for the network. Constants keep differences between images; percentiles even them out, which helps where images were stretched one by one. Automatic: with several images validation chooses between the two, with one image constants are taken.</source>
-   <translation type="unfinished" />
+   <translation>Wie Pixelwerte für das Netz skaliert werden. Konstanten erhalten Unterschiede zwischen Bildern; Perzentile gleichen sie aus, was hilft, wo Bilder einzeln gestreckt wurden. Automatisch: bei mehreren Bildern wählt die Validierung zwischen beiden, bei einem Bild gelten Konstanten.</translation>
   </message>
   <message>
    <source>The value that means full brightness; for the scaling “Divide by a number” only.</source>
@@ -401,51 +425,51 @@
   </message>
   <message>
    <source>Share of the labelled area that is set aside to measure the model, in spatial blocks, so that neighbouring pixels do not flatter the scores. 0: none, and no scores; pixel values and features then weigh the same.</source>
-   <translation type="unfinished" />
+   <translation>Anteil der Fläche mit Labels, der in räumlichen Blöcken beiseitegelegt wird, um das Modell zu messen, damit benachbarte Pixel die Gütemaße nicht schönen. 0: keine Validierung und keine Gütemaße; Pixelwerte und Merkmale zählen dann gleich viel.</translation>
   </message>
   <message>
    <source>Trains on the band values themselves beside the diffusion features: in the head, and in a classifier of single pixels and the 5 × 5 around them. Validation decides how much head and classifier weigh in the map; with few labels it is often the classifier alone.</source>
-   <translation type="unfinished" />
+   <translation>Trainiert neben den Diffusionsmerkmalen auf den Bandwerten selbst: im Kopf und in einem Klassifikator einzelner Pixel mit ihrer Umgebung von 5 × 5. Die Validierung entscheidet, wie viel Kopf und Klassifikator in der Karte zählen; bei wenigen Labels ist es oft der Klassifikator allein.</translation>
   </message>
   <message>
    <source>Fine-tuned: after fusion and head, the backbone is trained together with them on your labels. This takes several times as long; the result is kept only where validation improves, and is stored in the model. For compact backbones, such as the embedded one.</source>
-   <translation type="unfinished" />
+   <translation>Nachtrainiert: nach Fusion und Kopf wird das Backbone mit ihnen zusammen auf den Labels trainiert. Das dauert mehrmals so lange; das Ergebnis bleibt nur, wo die Validierung besser wird, und wird im Modell gespeichert. Für kompakte Netze wie das mitgelieferte.</translation>
   </message>
   <message>
    <source>Starting point of all random choices. The same seed gives the same model.</source>
-   <translation type="unfinished" />
+   <translation>Ausgangspunkt aller Zufallswahlen. Derselbe Wert ergibt dasselbe Modell.</translation>
   </message>
   <message>
    <source>How many times training goes through the labels. 0: until validation no longer improves.</source>
-   <translation type="unfinished" />
+   <translation>Wie oft das Training die Labels durchläuft. 0: bis die Validierung nicht mehr besser wird.</translation>
   </message>
   <message>
    <source>The pretrained diffusion network that computes the features: a folder in the layout of diffusers, or the name of one that comes with the plugin. Empty: the embedded one.</source>
-   <translation type="unfinished" />
+   <translation>Das vortrainierte Diffusionsnetz, das die Merkmale berechnet: ein Ordner im Aufbau von diffusers oder der Name eines mitgelieferten. Leer: das eingebaute.</translation>
   </message>
   <message>
    <source>How the image is brought to the noise level of each timestep before its features are read. Clean reads it once, without noise: the embedded backbone can, other folders in pixel space need a network for it, DiffusionSat's cannot. Automatic: the backbone's own choice.</source>
-   <translation type="unfinished" />
+   <translation>Wie das Bild auf die Rauschstufe jedes Zeitschritts gebracht wird, bevor seine Merkmale gelesen werden. „Sauber“ liest es einmal, ohne Rauschen: das eingebaute Netz kann das, andere Ordner im Pixelraum brauchen dafür ein Netz, die von DiffusionSat können es nicht. Automatisch: wie das Netz es vorsieht.</translation>
   </message>
   <message>
    <source>Noise levels of the backbone at which features are read, 0 (no noise) to 999, like 1, 101, 201. Empty: the backbone's own choice.</source>
-   <translation type="unfinished" />
+   <translation>Rauschstufen des Netzes, bei denen Merkmale gelesen werden, 0 (kein Rauschen) bis 999, etwa 1, 101, 201. Leer: wie das Netz es vorsieht.</translation>
   </message>
   <message>
    <source>How features of several timesteps and layers are merged into one: with one weight each (global), with weights that change with the place (localized), or by experts between which a gate chooses (mixture). Automatic: global.</source>
-   <translation type="unfinished" />
+   <translation>Wie Merkmale mehrerer Zeitschritte und Schichten zu einem verbunden werden: mit je einem Gewicht (global), mit Gewichten, die sich mit dem Ort ändern (lokal), oder durch Experten, zwischen denen ein Gatter wählt (Mischung). Automatisch: global.</translation>
   </message>
   <message>
    <source>The decoder head that turns fused features into classes. UPerNet is larger and needs more labels. Automatic: light.</source>
-   <translation type="unfinished" />
+   <translation>Der Kopf des Decoders, der aus verbundenen Merkmalen Klassen macht. UPerNet ist größer und braucht mehr Labels. Automatisch: leicht.</translation>
   </message>
   <message>
    <source>The model file. A copy is kept in your model store, from where “Map land cover with a model” offers it.</source>
-   <translation type="unfinished" />
+   <translation>Die Modelldatei. Eine Kopie bleibt in der Modellablage, aus der „Landbedeckung mit einem Modell kartieren“ sie anbietet.</translation>
   </message>
   <message>
    <source>A page that shows how good the model is, class by class, and how it was made.</source>
-   <translation type="unfinished" />
+   <translation>Eine Seite, die Klasse für Klasse zeigt, wie gut das Modell ist und wie es entstand.</translation>
   </message>
   <message>
    <source>Label rasters</source>
@@ -497,7 +521,7 @@
   </message>
   <message>
    <source>Timesteps</source>
-   <translation type="unfinished" />
+   <translation>Zeitschritte</translation>
   </message>
   <message>
    <source>Fusion</source>
@@ -506,14 +530,6 @@
   <message>
    <source>Head</source>
    <translation>Kopf</translation>
-  </message>
-  <message>
-   <source>Report</source>
-   <translation>Bericht</translation>
-  </message>
-  <message>
-   <source>Report (*.html)</source>
-   <translation>Bericht (*.html)</translation>
   </message>
   <message>
    <source>Mean intersection over union</source>
@@ -545,11 +561,11 @@
   </message>
   <message>
    <source>There are no labels. Choose a vector layer under “{labels}” and the field with its classes under “{field}”, or rasters of class codes under “{rasters}”.</source>
-   <translation type="unfinished" />
+   <translation>Es gibt keine Labels. Unter „{labels}“ einen Vektorlayer und unter „{field}“ das Feld mit seinen Klassen wählen, oder unter „{rasters}“ Raster von Klassencodes.</translation>
   </message>
   <message>
    <source>{name}: {path} is a training image and cannot be its own labels. Choose a raster of class codes.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} ist ein Trainingsbild und kann nicht sein eigenes Klassenraster sein. Ein Raster von Klassencodes wählen.</translation>
   </message>
   <message>
    <source>Features</source>
@@ -565,15 +581,15 @@
   </message>
   <message>
    <source>Starting the engine</source>
-   <translation type="unfinished" />
+   <translation>Engine wird gestartet</translation>
   </message>
   <message>
    <source>{name}: {value} cannot be used. Choose another value.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {value} kann nicht verwendet werden. Einen anderen Wert wählen.</translation>
   </message>
   <message>
    <source>{name} is empty. Choose a value.</source>
-   <translation type="unfinished" />
+   <translation>{name} ist leer. Einen Wert wählen.</translation>
   </message>
   <message>
    <source>The style was not saved: {problem}</source>
@@ -625,7 +641,7 @@
   </message>
   <message>
    <source>Noised (one step per timestep)</source>
-   <translation type="unfinished" />
+   <translation>Verrauscht (ein Schritt je Zeitschritt)</translation>
   </message>
   <message>
    <source>Inversion (a chain of steps)</source>
@@ -637,11 +653,11 @@
   </message>
   <message>
    <source>Frozen (only fusion and head are trained)</source>
-   <translation type="unfinished" />
+   <translation>Eingefroren (nur Fusion und Kopf werden trainiert)</translation>
   </message>
   <message>
    <source>Fine-tuned (where validation improves)</source>
-   <translation type="unfinished" />
+   <translation>Nachtrainiert (wo die Validierung besser wird)</translation>
   </message>
   <message>
    <source>CPU</source>
@@ -657,11 +673,11 @@
   </message>
   <message>
    <source>{name}: {path} holds several layers that could be meant: {layers}. Add one to the project and choose it there, or unpack the file.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} enthält mehrere Layer, die gemeint sein könnten: {layers}. Einen zum Projekt hinzufügen und dort wählen, oder die Datei entpacken.</translation>
   </message>
   <message>
    <source>{name}: {path} holds several layers that could be meant: {layers}. Name one, such as {example} or add it to the project and choose it there. Merge vector layers in the Toolbox makes one layer of several.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} enthält mehrere Layer, die gemeint sein könnten: {layers}. Einen nennen, etwa {example}, oder ihn zum Projekt hinzufügen und dort wählen. „Vektorlayer zusammenführen“ in der Werkzeugkiste macht aus mehreren einen Layer.</translation>
   </message>
   <message>
    <source>Did you mean "{meant}"?</source>
@@ -669,11 +685,11 @@
   </message>
   <message>
    <source>{name}: {path} holds several layers; "{layer}" is taken, the only one with the field "{field}".</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} enthält mehrere Layer; „{layer}“ wird genommen, der einzige mit dem Feld „{field}“.</translation>
   </message>
   <message>
    <source>{name}: no layer of {path} has the field "{field}". Its layers are {layers}. {hint}</source>
-   <translation type="unfinished" />
+   <translation>{name}: kein Layer von {path} hat das Feld „{field}“. Seine Layer sind {layers}. {hint}</translation>
   </message>
   <message>
    <source>The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.</source>
@@ -681,15 +697,15 @@
   </message>
   <message>
    <source>{origin} names {python}</source>
-   <translation type="unfinished" />
+   <translation>{origin} nennt {python}</translation>
   </message>
   <message>
    <source>The engine is installed, but another is used: {reason}.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine ist installiert, aber eine andere wird verwendet: {reason}.</translation>
   </message>
   <message>
    <source>The engine was made for another version of the plugin: Repair brings it up to date (Settings &gt; Options &gt; SatDiFuser).</source>
-   <translation type="unfinished" />
+   <translation>Die Engine wurde für eine andere Version der Erweiterung erstellt: „Reparieren“ bringt sie auf den Stand (Einstellungen &gt; Optionen &gt; SatDiFuser).</translation>
   </message>
   <message>
    <source>The engine is {python} (from {origin}).</source>
@@ -701,11 +717,11 @@
   </message>
   <message>
    <source>Not ready: {problem}</source>
-   <translation type="unfinished" />
+   <translation>Nicht bereit: {problem}</translation>
   </message>
   <message>
    <source>Ready.</source>
-   <translation type="unfinished" />
+   <translation>Bereit.</translation>
   </message>
   <message>
    <source>Train one first with "Train a land-cover model".</source>
@@ -721,15 +737,15 @@
   </message>
   <message>
    <source>names whole scenes</source>
-   <translation type="unfinished" />
+   <translation>benennt ganze Szenen</translation>
   </message>
   <message>
    <source>is made for another task ("{task}")</source>
-   <translation type="unfinished" />
+   <translation>ist für eine andere Aufgabe gemacht („{task}“)</translation>
   </message>
   <message>
    <source>{name}: the model "{model}" {does} and cannot map land cover. Choose a model made by "Train a land-cover model".</source>
-   <translation type="unfinished" />
+   <translation>{name}: das Modell „{model}“ {does} und kann keine Landbedeckung kartieren. Ein mit „Landbedeckungsmodell trainieren“ erstelltes Modell wählen.</translation>
   </message>
   <message>
    <source>Known by name: {names}.</source>
@@ -741,7 +757,7 @@
   </message>
   <message>
    <source>{name}: "{labels}" ({crs}) does not touch {images}. Choose labels in the same place, or correct the CRS of the layer that lies wrong.</source>
-   <translation type="unfinished" />
+   <translation>{name}: „{labels}“ ({crs}) berührt {images} nicht. Labels am selben Ort wählen, oder das KBS des Layers berichtigen, der falsch liegt.</translation>
   </message>
   <message>
    <source>{name}: "{labels}" has no CRS but the image "{image}" has {crs}. Set the layer's CRS (layer menu, Layer CRS).</source>
@@ -749,7 +765,7 @@
   </message>
   <message>
    <source>Labels are copied to {path} as QGIS shows them (selection, filter, edits, encoding).</source>
-   <translation type="unfinished" />
+   <translation>Labels werden nach {path} kopiert, wie QGIS sie zeigt (Auswahl, Filter, Änderungen, Kodierung).</translation>
   </message>
   <message>
    <source>Labels are transformed from {source} to {target} ({operation}): {path}</source>
@@ -777,7 +793,7 @@
   </message>
   <message>
    <source>Texts of the field "{field}" cannot be read, such as {example}. Set the data source encoding of the layer (layer properties, Source), and train again.</source>
-   <translation type="unfinished" />
+   <translation>Texte des Feldes „{field}“ sind nicht lesbar, etwa {example}. Die Kodierung der Datenquelle des Layers einstellen (Layereigenschaften, Quelle) und erneut trainieren.</translation>
   </message>
   <message>
    <source>{name}: "{layer}" is not a plain raster file (its source is "{provider}"). Save the part that you need as GeoTIFF (layer menu, Export, Save As) and choose that file.</source>
@@ -789,31 +805,31 @@
   </message>
   <message>
    <source>{path} is a folder or a device. Choose a file.</source>
-   <translation type="unfinished" />
+   <translation>{path} ist ein Ordner oder ein Gerät. Eine Datei wählen.</translation>
   </message>
   <message>
    <source>{path} is a link that leads back to itself. Remove it, or choose another file.</source>
-   <translation type="unfinished" />
+   <translation>{path} ist eine Verknüpfung, die auf sich selbst zurückführt. Sie entfernen oder eine andere Datei wählen.</translation>
   </message>
   <message>
    <source>the name {path} has {length} bytes (letters beyond A to Z take two or more), and its disk takes {limit} with what is written beside it. Choose a shorter name.</source>
-   <translation type="unfinished" />
+   <translation>der Name {path} hat {length} Bytes (Buchstaben außer A bis Z brauchen zwei oder mehr), und sein Datenträger nimmt {limit} mit dem, was daneben geschrieben wird. Einen kürzeren Namen wählen.</translation>
   </message>
   <message>
    <source>{path} is read-only. Choose another file, or allow it to be written first.</source>
-   <translation type="unfinished" />
+   <translation>{path} ist schreibgeschützt. Eine andere Datei wählen, oder zuerst das Schreiben erlauben.</translation>
   </message>
   <message>
    <source>{path} cannot be replaced: another program holds it. Close it there, or choose another file.</source>
-   <translation type="unfinished" />
+   <translation>{path} kann nicht ersetzt werden: ein anderes Programm hält die Datei. Sie dort schließen oder eine andere Datei wählen.</translation>
   </message>
   <message>
    <source>{path} lies there without a shapefile and would be overwritten. Choose another name.</source>
-   <translation type="unfinished" />
+   <translation>{path} liegt dort ohne Shapefile und würde überschrieben. Einen anderen Namen wählen.</translation>
   </message>
   <message>
    <source>{path} cannot be written to. Choose another folder.</source>
-   <translation type="unfinished" />
+   <translation>{path} kann nicht geschrieben werden. Einen anderen Ordner wählen.</translation>
   </message>
   <message>
    <source>{name}: {path} cannot be written in that format. Let its name end in {endings}.</source>
@@ -837,7 +853,7 @@
   </message>
   <message>
    <source>{name}: {path} is held by another program, so that it cannot be seen what would be lost. Close it there, or choose a new file.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} wird von einem anderen Programm gehalten; es ist nicht zu sehen, was verloren ginge. Die Datei dort schließen oder eine neue wählen.</translation>
   </message>
   <message>
    <source>{name}: the style of {path} would be that of {other} too, since both lie in one folder under one name. Choose another name, or for polygons a GeoPackage.</source>
@@ -853,15 +869,15 @@
   </message>
   <message>
    <source>{name}: there is no layer or file "{path}". Check its name, path and spelling.</source>
-   <translation type="unfinished" />
+   <translation>{name}: es gibt weder Layer noch Datei „{path}“. Name, Pfad und Schreibweise prüfen.</translation>
   </message>
   <message>
    <source>{name}: {path} is a folder. Choose the file in it.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} ist ein Ordner. Die Datei darin wählen.</translation>
   </message>
   <message>
    <source>{name}: {path} is empty (0 bytes). Save it again, or get it again.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} ist leer (0 Bytes). Die Datei neu speichern oder neu beschaffen.</translation>
   </message>
   <message>
    <source>nothing</source>
@@ -869,15 +885,15 @@
   </message>
   <message>
    <source>{name}: the shapefile {path} is incomplete, since {parts} must lie beside it. A shapefile is several files (.shp, .shx, .dbf, .prj and others): copy all of them into one folder.</source>
-   <translation type="unfinished" />
+   <translation>{name}: das Shapefile {path} ist unvollständig, da {parts} daneben liegen muss. Ein Shapefile besteht aus mehreren Dateien (.shp, .shx, .dbf, .prj und weiteren): alle in einen Ordner kopieren.</translation>
   </message>
   <message>
    <source>{name}: {path} holds several rasters: {rasters}. Give one of them as it is written here. Where they are the bands of one image, first make one raster of them (Raster &gt; Miscellaneous &gt; Build Virtual Raster, each input file into a separate band).</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} enthält mehrere Raster: {rasters}. Eines davon so angeben, wie es hier steht. Wo sie die Bänder eines Bildes sind, zuerst ein Raster daraus machen (Raster &gt; Sonstiges &gt; Virtuelles Raster erzeugen, jede Eingabedatei in ein eigenes Band).</translation>
   </message>
   <message>
    <source>{name}: {path} is a vector file. Choose a raster.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} ist eine Vektordatei. Ein Raster wählen.</translation>
   </message>
   <message>
    <source>{name}: {value} is no raster that QGIS can open. Choose another raster.</source>
@@ -885,15 +901,15 @@
   </message>
   <message>
    <source>{name}: {source} cannot be opened here. Add the layer to the project and choose it there, or unpack the file.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {source} kann hier nicht geöffnet werden. Den Layer zum Projekt hinzufügen und dort wählen, oder die Datei entpacken.</translation>
   </message>
   <message>
    <source>{name}: there is no layer {source}. The layers of that file are {layers}.</source>
-   <translation type="unfinished" />
+   <translation>{name}: es gibt keinen Layer {source}. Die Layer dieser Datei sind {layers}.</translation>
   </message>
   <message>
    <source>{name}: {path} is a raster. Give it as label raster.</source>
-   <translation type="unfinished" />
+   <translation>{name}: {path} ist ein Raster. Es als Klassenraster angeben.</translation>
   </message>
   <message>
    <source>{name}: {value} is no vector layer that QGIS can open. Choose another layer.</source>
@@ -901,7 +917,7 @@
   </message>
   <message>
    <source>{name}: "{layer}" is a table without geometries. Where two of its columns hold coordinates, add it by Layer &gt; Add Layer &gt; Add Delimited Text Layer, save that layer as GeoPackage and choose it.</source>
-   <translation type="unfinished" />
+   <translation>{name}: „{layer}“ ist eine Tabelle ohne Geometrien. Wo zwei ihrer Spalten Koordinaten enthalten, sie mit Layer &gt; Layer hinzufügen &gt; Textdatei als Layer hinzufügen laden, diesen Layer als GeoPackage speichern und ihn wählen.</translation>
   </message>
   <message>
    <source>{name}: {count} bands are chosen ({bands}) but {wanted} are needed, in the order red, green, blue. Choose {wanted}, or leave it empty.</source>

@@ -63,8 +63,12 @@ def side_files(target: Path) -> List[Path]:
 
 
 def _is_shared(ending: str, target: Path, names: List[str]) -> bool:
-    others = _SHARED.get(ending, frozenset())
-    return any(
-        name != target.name and name.startswith(target.stem) and name[len(target.stem) :].lower() in others
-        for name in names
-    )
+    if ending not in _SHARED:
+        return False
+    others = {
+        name[len(target.stem) :].lower() for name in names if name != target.name and name.startswith(target.stem)
+    }
+    if target.name in names:
+        return bool(others & _SHARED[ending])
+    # It cannot be of a file that was never there, so any other file of that name may own it.
+    return bool(others.difference(_AFTER_STEM[target.suffix.lower()]))

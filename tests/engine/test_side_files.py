@@ -212,3 +212,13 @@ def test_any_name_that_the_file_system_takes_can_be_written(tmp_path, stem):
 
 def test_a_folder_that_is_not_there_holds_no_side_files(tmp_path):
     assert side_files(tmp_path / "gone" / "map.tif") == []
+
+
+@pytest.mark.parametrize("other", ["parcels.gpkg", "parcels.csv", "parcels.png"])
+def test_a_style_that_lies_beside_another_file_stays_where_the_target_is_new(tmp_path, other):
+    (tmp_path / other).write_text("the user's")
+    (tmp_path / "parcels.qml").write_text("the user's style")
+    with Outputs("test") as outputs:
+        outputs.part(tmp_path / "parcels.tif").write_text("map")
+        outputs.commit()
+    assert (tmp_path / "parcels.qml").read_text() == "the user's style"

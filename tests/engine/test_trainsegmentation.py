@@ -321,3 +321,11 @@ def test_an_image_without_labels_does_not_set_the_scaling(request_, tmp_path):
     header = read_header(request_.model)
     assert header.scaling == alone
     assert header.training["images"] == 1
+
+
+def test_a_table_of_the_users_beside_a_new_report_is_not_replaced(tmp_path, request_):
+    mine = tmp_path / "rep.scores.csv"
+    mine.write_text("mine")
+    with pytest.raises(EngineError, match="would replace a file that is no table of a report"):
+        train(dataclasses.replace(request_, report=str(tmp_path / "rep.html")))
+    assert mine.read_text() == "mine"

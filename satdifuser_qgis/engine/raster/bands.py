@@ -17,7 +17,7 @@ _WORDS = {
 }
 # "Red edge", "near infra-red", "far red", "green_i": words that make a colour's band something else.
 _OTHER = re.compile(
-    r"edge|rededge|kante|rand|borde?|bordo|infra|infrared|infrarot|infrarouge|infrarrojo|infrarosso|near|nahe?s?|proche|"
+    r"edge|rededge|kante|rand|limite|lointain|borde?|bordo|infra|infrared|infrarot|infrarouge|infrarrojo|infrarosso|near|nahe?s?|proche|"
     r"cercano|vicino|far|short|v?nir|swir|mir|lwir|tir|ir|thermal|coastal|aerosol|ultra|deep|yellow|i"
 )
 

@@ -14,6 +14,7 @@ import torch
 from ...protocol.choices import EXTRACTION, FUSION, HEAD, SCALING
 from ...protocol.classes import LandCoverClass
 from ...protocol.codec import to_plain
+from ...protocol.errors import EngineError
 from ...protocol.folders import plugin_version
 from ...protocol.nodata import AS_DECLARED
 from ...protocol.trainsegmentation import TrainSegmentationRequest
@@ -75,6 +76,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     """Trains a model. Raises EngineError bad_input, bad_request, bad_model, no_overlap, too_few_labels, device."""
     started = time.monotonic()
     device = choose_device(request.device)
+    _check_table(request.report)
     with ExitStack() as stack:
         paths = (request.input, *request.more_inputs)
         nodata = request.nodata or (AS_DECLARED,) * len(paths)
@@ -153,6 +155,19 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     stored = _keep(header, tensors, outputs, reporter)
     reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
     return Result(_written(request), _values(header, result, stored, device))
+
+
+def _check_table(report: str) -> None:
+    """Raises EngineError where the report's table would replace a file that no report made."""
+    if not report or Path(report).exists():
+        return
+    table = Path(report).with_suffix(TABLE_SUFFIX)
+    if table.exists():
+        raise EngineError(
+            "bad_request",
+            f'The report\'s table "{table}" would replace a file that is no table of a report.',
+            "Choose another name for the report.",
+        )
 
 
 def _keep(header: ModelHeader, tensors: dict[str, torch.Tensor], outputs: Outputs, reporter: Reporter) -> str:

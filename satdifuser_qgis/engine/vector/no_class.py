@@ -18,7 +18,7 @@ _NAMES = {
     "unknown|unassigned|not assigned|void|ignored?",
     "de": "nicht klassifiziert|nicht klassiert|unklassifiziert|unklassiert|keine klasse|ohne klasse|keine daten|"
     "ohne daten|kein wert|maskiert|maske|fehlend|nicht definiert|undefiniert|unbekannt",
-    "fr": "non class(?:é|e|ée|ee|ifié|ifie)s?|sans classe|pas de données|pas de donnees|sans données|sans donnees|"
+    "fr": "non class(?:é|e|ée|ee|ifié|ifie)s?|sans classe|pas de données|pas de donnees|sans données?|sans donnees?|"
     "aucune donnée|aucune donnee|masqué|masque|inconnu|indéfini",
     "es": "no clasificado|sin clasificar|sin clase|sin datos?|no hay datos|enmascarado|desconocido",
     "pt": "n[ãa]o classificado|sem classe|sem dados?|mascarado|desconhecido",
