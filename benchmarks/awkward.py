@@ -229,7 +229,14 @@ class Bench:
 
 def _all_outputs(raster: str, model: str, maps: Path) -> SegmentRequest:
     names = {name: str(maps / f"{name}.tif") for name in ("output", "probabilities", "entropy")}
-    return SegmentRequest(input=raster, model=model, polygons=str(maps / "polygons.gpkg"), threads=1, **names)
+    return SegmentRequest(
+        input=raster,
+        model=model,
+        polygons=str(maps / "polygons.gpkg"),
+        report=str(maps / "report.html"),
+        threads=1,
+        **names,
+    )
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int]]:

@@ -37,8 +37,9 @@ class ClassArea:
     def figures(self) -> dict[str, int | float | str | None]:
         """For scripts and models, as JSON holds it."""
         hectares = None if self.hectares is None else round(self.hectares, 4)
-        known = {"class": self.item.code, "name": self.item.name, "pixels": self.pixels}
-        return {**known, "hectares": hectares, "percent": round(100 * self.share, 3)}
+        percent = round(100 * self.share, 3)
+        named: dict[str, int | float | str | None] = {"class": self.item.code, "name": self.item.name}
+        return {**named, "pixels": self.pixels, "hectares": hectares, "percent": percent}
 
 
 def class_areas(counts: NDArray[np.int64], grid: Grid, classes: Sequence[LandCoverClass]) -> tuple[ClassArea, ...]:
