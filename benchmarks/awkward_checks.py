@@ -44,7 +44,7 @@ def map_differences(request: SegmentRequest, codes: Sequence[int]) -> list[str]:
     """All outputs there, on the raster's grid; nodata exactly where the input is invalid; classes elsewhere."""
     found: list[str] = []
     for name in request.OUTPUTS:
-        if not Path(getattr(request, name)).is_file():
+        if getattr(request, name) and not Path(getattr(request, name)).is_file():
             found.append(f"{name} is not there")
     if found:
         return found

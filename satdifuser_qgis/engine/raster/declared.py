@@ -67,4 +67,5 @@ def stacked_files(dataset: rasterio.DatasetReader) -> tuple[str, ...]:
         if file is None:
             break
         names.append(Path(file.group(1)).stem)
-    return tuple(names) if len(set(names)) == dataset.count else ("",) * dataset.count
+    # One band alone is a mosaic or a copy, whose file is no name of a band.
+    return tuple(names) if len(set(names)) == dataset.count > 1 else ("",) * dataset.count
