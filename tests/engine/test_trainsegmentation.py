@@ -91,6 +91,7 @@ def test_a_table_of_the_reports_figures_lies_beside_it_and_is_replaced_with_it(r
     table = Path(request_.report).with_name("fields.scores.csv")
     table.parent.mkdir()
     table.write_text("of another training")
+    Path(request_.report).write_text("its report")
     with pytest.raises(EngineError):
         train(dataclasses.replace(request_, backbone="no-such-model"))
     assert table.read_text() == "of another training"
