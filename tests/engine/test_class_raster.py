@@ -118,7 +118,14 @@ def test_without_a_crs_areas_are_pixels():
     counts = np.array([[3, 1, 0], [4, 0, 0]])
     areas = class_areas(counts, grid, CLASSES)
     assert [area.hectares for area in areas] == [None, None, None]
-    assert area_lines(areas) == ["water: 7 pixels, 87.5 %", "wood: 1 pixels, 12.5 %", "field: 0 pixels, 0.0 %"]
+    assert area_lines(areas) == ["water: 7 pixels, 87.5 %", "wood: 1 pixel, 12.5 %", "field: 0 pixels, 0.0 %"]
+
+
+def test_the_log_leaves_the_names_of_classes_as_they_are():
+    (area,) = class_areas(
+        np.array([[4]]), Grid("", Affine.identity(), 4, 1), [LandCoverClass(1, "cover > 50%", "#112233")]
+    )
+    assert area_lines([area]) == ["cover > 50%: 4 pixels, 100.0 %"]
 
 
 def test_a_map_of_nothing_has_no_areas():

@@ -67,12 +67,13 @@ def area_lines(areas: Sequence[ClassArea]) -> list[str]:
     """ "water: 12.3 ha, 4.5 %" for each class, the largest first; pixels where hectares are not known."""
     largest_first = sorted(areas, key=lambda area: -area.share)
     sizes = [
-        f"{area.pixels:,} pixels" if area.hectares is None else f"{in_hectares(area.hectares)} ha"
+        f"{area.pixels:,} pixel{'s' * (area.pixels != 1)}"
+        if area.hectares is None
+        else f"{in_hectares(area.hectares)} ha"
         for area in largest_first
     ]
     return [
-        f"{area.item.name}: {size}, {area.share:.1%}".replace("%", " %")
-        for area, size in zip(largest_first, sizes, strict=True)
+        f"{area.item.name}: {size}, {100 * area.share:.1f} %" for area, size in zip(largest_first, sizes, strict=True)
     ]
 
 
