@@ -555,3 +555,29 @@ def test_the_report_and_the_log_tell_the_area_of_each_class(request_, tmp_path):
     text = report.read_text(encoding="utf-8")
     assert all(line.split(": ")[1].split(" ha")[0] in text for line in lines)
     assert "mapped with the model “model”" in text
+
+
+@pytest.mark.parametrize("smallest", [900.0, 2500.0])
+def test_polygons_of_a_sieved_map_are_those_of_the_smallest_polygon_with_their_confidence(request_, tmp_path, smallest):
+    def drawn(**settings: float) -> geopandas.GeoDataFrame:
+        run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), **settings))
+        return geopandas.read_file(tmp_path / "map.gpkg")
+
+    expected = drawn(min_area=smallest)
+    assert drawn(sieve=smallest).equals(expected)
+    assert drawn(sieve=smallest, min_area=smallest / 2).equals(expected)
+
+
+def test_a_sieved_map_that_was_interrupted_ends_the_same_to_the_byte(request_, tmp_path):
+    wanted = dataclasses.replace(request_, batch=1, overlap=75, sieve=900.0, report=str(tmp_path / "map.html"))
+    run(wanted)
+    targets = [Path(wanted.output), Path(wanted.report)]
+    uninterrupted = [path.read_bytes() for path in targets]
+    with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
+        segment.run(dataclasses.replace(wanted, sieve=0.0, report=""), _Interrupting(16), outputs)
+    reporter = _Interrupting(10**6)
+    with Outputs("test") as outputs:
+        segment.run(wanted, reporter, outputs)
+        outputs.commit()
+    assert any("goes on from there" in line for line in reporter.lines)
+    assert [path.read_bytes() for path in targets] == uninterrupted
