@@ -11,8 +11,15 @@ from typing import Iterator, Optional, Tuple
 
 from .side_files import side_files
 
-# What is written beside a file under its whole name and more: class names, and SQLite's journal.
-_BESIDE = {".tif": ".aux.xml", ".tiff": ".aux.xml", ".gpkg": "-journal"}
+# How many characters longer the longest name is that is written beside a file: class names, SQLite's journal, and
+# ``.scores.csv`` in place of a report's ending.
+_BESIDE = {
+    ".tif": len(".aux.xml"),
+    ".tiff": len(".aux.xml"),
+    ".gpkg": len("-journal"),
+    ".html": len(".scores.csv") - len(".html"),
+    ".htm": len(".scores.csv") - len(".htm"),
+}
 _USUAL_LIMIT = 255
 
 
@@ -101,7 +108,7 @@ def _too_long(target: Path) -> Optional[Obstacle]:
 
 def _new_names(target: Path, nearest: Path) -> Iterator[Tuple[Path, int]]:
     """The file and the folders that would be made for it, with what is appended to their names."""
-    yield target, len(_BESIDE.get(target.suffix.lower(), ""))
+    yield target, _BESIDE.get(target.suffix.lower(), 0)
     for folder in target.parents:
         if folder == nearest:
             return

@@ -55,12 +55,10 @@ class SegmentRequest:
     def __post_init__(self) -> None:
         if not 0 <= self.overlap <= 75:
             raise FieldError(f"{{overlap}} is {self.overlap} % but must be from 0 to 75 % of a tile")
-        if self.min_area < 0 or self.simplify < 0:
-            raise FieldError(
-                f"{{min_area}} is {self.min_area} and {{simplify}} is {self.simplify}; both must be 0 or more"
-            )
-        if not 0 <= self.sieve < float("inf"):
-            raise FieldError(f"{{sieve}} is {self.sieve} but must be 0 (off) or more")
+        for name in ("sieve", "min_area", "simplify"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise FieldError(f"{{{name}}} is {value} but must be 0 (off) or more")
         if self.batch < 0:
             raise FieldError(f"{{batch}} is {self.batch} but must be 0 (automatic) or more")
         if any(band < 1 for band in self.bands):

@@ -65,9 +65,8 @@ def side_files(target: Path) -> List[Path]:
 def _is_shared(ending: str, target: Path, names: List[str]) -> bool:
     if ending not in _SHARED:
         return False
-    others = {
-        name[len(target.stem) :].lower() for name in names if name != target.name and name.startswith(target.stem)
-    }
+    beside = [Path(name) for name in names if name != target.name]
+    others = {path.suffix.lower() for path in beside if path.stem == target.stem}
     if target.name in names:
         return bool(others & _SHARED[ending])
     # It cannot be of a file that was never there, so any other file of that name may own it.

@@ -285,3 +285,18 @@ def test_a_tag_does_not_make_a_named_band_the_red_of_a_model(tmp_path):
     bands, notes = chosen(radar, names=("ratio", "VV", "VH"), centres=(0.0, 0.0, 0.0))
     assert bands == (3, 1, 2)
     assert not notes.lines
+
+
+def test_a_model_finds_its_own_bands_on_its_own_image(tmp_path):
+    """ "green_i" is another band than "green", on both sides."""
+    path = image(tmp_path / "a.tif", ("coastal", "blue", "green_i", "green", "yellow", "red"))
+    with open_raster(path) as raster:
+        own = {"names": raster.names_of((6, 3, 2)), "centres": (665.0, 531.0, 490.0), "positions": (6, 3, 2)}
+    assert chosen(path, **own)[0] == (6, 3, 2)
+
+
+def test_letters_within_a_name_are_no_sensor(tmp_path):
+    """ "8b" marks the files of PlanetScope with eight bands, as a word of its own."""
+    names = numbered(1, 2, 3, 4, 5, 6, 7, 8, before="B")
+    assert chosen(image(tmp_path / "tile_3f9c8b.tif", names))[1].warnings
+    assert not chosen(image(tmp_path / "20240101_AnalyticMS_8b.tif", names))[1].warnings

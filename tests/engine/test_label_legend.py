@@ -197,11 +197,13 @@ def test_rows_that_are_bins_begin_where_the_table_says(tmp_path):
 
 
 def test_the_table_that_arcgis_writes_beside_a_raster_gives_names(tmp_path):
+    tmp_path = tmp_path / "odd!folder"
+    tmp_path.mkdir()
     path = write_raster(tmp_path / "a.tif", CODES)
     columns = {"Value": [0, 1, 2, 3], "Count": [9.0] * 4, "Class_Name": ["Unclassified", "Äcker", "02", "3"]}
-    geopandas.GeoDataFrame(columns).to_file(tmp_path / "t.dbf", driver="ESRI Shapefile", encoding="UTF-8")
+    geopandas.GeoDataFrame(columns).to_file(tmp_path.parent / "t.dbf", driver="ESRI Shapefile", encoding="UTF-8")
     for ending in ("dbf", "cpg"):
-        (tmp_path / f"t.{ending}").rename(tmp_path / f"a.tif.vat.{ending}")
+        (tmp_path.parent / f"t.{ending}").rename(tmp_path / f"a.tif.vat.{ending}")
     label = opened(path)
     assert coded(label) == [(1, "Äcker"), (2, "02"), (3, "3")]
     assert said(label) == [('0, "Unclassified" in the legend', 4)]

@@ -222,3 +222,12 @@ def test_a_style_that_lies_beside_another_file_stays_where_the_target_is_new(tmp
         outputs.part(tmp_path / "parcels.tif").write_text("map")
         outputs.commit()
     assert (tmp_path / "parcels.qml").read_text() == "the user's style"
+
+
+def test_the_stale_style_of_a_map_that_is_gone_goes_though_names_nearby_begin_alike(tmp_path):
+    for name in ("map.qml", "map2.tif", "map.tif.aux.xml"):
+        (tmp_path / name).write_text("old")
+    with Outputs("test") as outputs:
+        outputs.part(tmp_path / "map.tif").write_text("map")
+        outputs.commit()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.tif", "map2.tif"]

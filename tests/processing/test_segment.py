@@ -133,7 +133,7 @@ def test_an_extent_beside_the_raster_tells_both(segment, chosen):
     ("name", "value", "said"),
     [
         ("OVERLAP", 80, "Overlap of tiles [%] is 80 %"),
-        ("MIN_AREA", -1, "Smallest polygon [m²] is -1.0 and Simplify borders by is 0.0"),
+        ("MIN_AREA", -1, "Smallest polygon [m²] is -1.0"),
         ("BATCH", -1, "Tiles at once is -1"),
         ("DEVICE", 7, "Device: 7 cannot be used"),
         ("OUTPUT", None, "Land cover is empty"),

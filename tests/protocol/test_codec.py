@@ -125,6 +125,8 @@ def test_extent_and_bands_keep_their_order(bands):
         (SegmentRequest, SEGMENT, {"overlap": 80}, "overlap is 80 %"),
         (SegmentRequest, SEGMENT, {"overlap": -1}, "overlap is -1 %"),
         (SegmentRequest, SEGMENT, {"min_area": -1.0}, "min_area is -1.0"),
+        (SegmentRequest, SEGMENT, {"min_area": float("inf")}, "min_area is inf"),
+        (SegmentRequest, SEGMENT, {"simplify": float("nan")}, "simplify is nan"),
         (SegmentRequest, SEGMENT, {"batch": -1}, "batch is -1"),
         (SegmentRequest, SEGMENT, {"bands": (0, 1, 2)}, "counted from 1"),
         (SegmentRequest, SEGMENT, {"extent": (1.0, 0.0, 1.0, 2.0)}, "is empty"),
@@ -156,7 +158,6 @@ def test_values_out_of_range_are_told_with_their_limit(kind, base, change, said)
 def test_a_dialog_names_fields_by_its_labels():
     with pytest.raises(FieldError) as caught:
         SegmentRequest(**SEGMENT, min_area=-1.0)
-    assert str(caught.value) == "min_area is -1.0 and simplify is 0.0; both must be 0 or more"
-    assert caught.value.named({"min_area": "Smallest polygon", "simplify": "Simplify by"}.__getitem__) == (
-        "Smallest polygon is -1.0 and Simplify by is 0.0; both must be 0 or more"
-    )
+    assert str(caught.value) == "min_area is -1.0 but must be 0 (off) or more"
+    named = caught.value.named({"min_area": "Smallest polygon"}.__getitem__)
+    assert named == "Smallest polygon is -1.0 but must be 0 (off) or more"

@@ -139,6 +139,11 @@ def identify(
     return tagged if weak and tagged.natural(every) else found
 
 
+def band_of(name: str, centre_nm: float) -> Band:
+    """A band by its description and its centre wavelength in nm, 0 where that is unknown."""
+    return _band(name, centre_nm, _word(name))
+
+
 def _band(name: str, centre_nm: float, word: str) -> Band:
     return Band(name, centre_nm, word if word in COLOURS else "" if word else colour_at(centre_nm))
 

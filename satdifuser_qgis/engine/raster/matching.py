@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...protocol.errors import EngineError
-from .bands import Band, Bands, identify, role_of
-from .sensors import COLOURS, band_code, colour_at
+from .bands import Band, Bands, band_of, identify
+from .sensors import COLOURS, band_code
 
 # How many other sensors a sentence names.
 _NAMED = 3
@@ -16,8 +16,8 @@ def trained_bands(names: Sequence[str], centres: Sequence[float]) -> Bands:
     """A model's bands by the names and centre wavelengths in its header; headers of old models hold names alone."""
     if not centres:
         return identify(names)
-    pairs = zip(names, centres, strict=True)
-    return Bands(tuple(Band(name, centre, role_of(name) or colour_at(centre)) for name, centre in pairs))
+    # By the rule for the bands of an image: a model must find its own bands on its own image.
+    return Bands(tuple(band_of(*pair) for pair in zip(names, centres, strict=True)))
 
 
 def match_bands(

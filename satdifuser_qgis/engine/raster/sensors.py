@@ -89,7 +89,7 @@ SENSORS = (
         "PlanetScope with eight bands",
         _centres("1:443 2:490 3:531 4:565 5:610 6:665 7:705 8:865"),
         ("1 2 3 4 5 6 7 8",),
-        r"superdove|8b\b",
+        r"superdove|\b8b\b",
     ),
     Sensor(
         "WorldView-2 and 3",
@@ -133,7 +133,7 @@ SENSORS = (
             "1:556 2:661 3n:807 3b:807 4:1656 5:2167 6:2209 7:2262 8:2336 9:2400 10:8291 11:8634 12:9075 13:10657"
         ),
         ("1 2 3n",),
-        r"\baster?\b|\bast l1",
+        r"\baster\b|\bast l1",
     ),
 )
 _NONE = Sensor("", {}, (), "$^")

@@ -14,6 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from ...protocol.classes import StyledClass
 from ...protocol.errors import EngineError
+from ..file_names import as_file
 from ..raster.read import Raster
 from ..raster.write import CLASS_TAG
 from .class_names import text_key
@@ -123,7 +124,8 @@ def _side_table_names(path: str) -> dict[int, str]:
     if not side.is_file():
         return {}
     try:
-        frame = pyogrio.read_dataframe(side, read_geometry=False)
+        with as_file(side) as file:
+            frame = pyogrio.read_dataframe(file, read_geometry=False)
     except (DataLayerError, DataSourceError, UnicodeDecodeError) as error:
         raise EngineError(
             "bad_input",
