@@ -832,6 +832,10 @@
    <translation>{path} kann nicht geschrieben werden. Einen anderen Ordner wählen.</translation>
   </message>
   <message>
+   <source>{name}: {path} is no plain path. Write {plain} instead.</source>
+   <translation>{name}: {path} ist kein einfacher Pfad. Stattdessen {plain} schreiben.</translation>
+  </message>
+  <message>
    <source>{name}: {path} cannot be written in that format. Let its name end in {endings}.</source>
    <translation>{name}: {path} kann in diesem Format nicht geschrieben werden. Der Name muss auf {endings} enden.</translation>
   </message>

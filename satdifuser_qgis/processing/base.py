@@ -35,7 +35,7 @@ from . import about
 from .engine_state import named_python
 from .images import Image, open_image
 from .sources import Sources
-from .targets import check_targets
+from .targets import check_plain, check_targets
 from .unknown_parameters import refusal
 
 translate = QCoreApplication.translate
@@ -294,6 +294,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             path = self.parameterAsFileOutput(parameters, definition.name(), context)
         else:
             path = self._given[definition.name()] = self.parameterAsOutputLayer(parameters, definition.name(), context)
+        check_plain(definition.description(), path)
         # The engine runs in a folder of its own.
         return os.path.abspath(path) if path else ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry
-from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtCore import QCoreApplication, QUrl
 
 from ..protocol.geopackage import not_ours
 from ..protocol.places import Obstacle, obstacle
@@ -20,6 +20,17 @@ translate = QCoreApplication.translate
 CONTAINERS = (".gpkg", ".sqlite", ".gdb")
 # Files that QGIS opens with the style in the ``.qml`` of the same stem. GeoPackages hold their own.
 STYLED_BESIDE = RASTERS | VECTORS | PICTURES
+
+
+def check_plain(name: str, path: str) -> None:
+    """Raises ValueError for a URL and for "~", which would become a folder of that name in the current one."""
+    plain = QUrl(path).toLocalFile() if path.lower().startswith("file:") else os.path.expanduser(path)
+    if plain != path:
+        raise ValueError(
+            translate("SatDiFuser", "{name}: {path} is no plain path. Write {plain} instead.").format(
+                name=name, path=path, plain=plain
+            )
+        )
 
 
 def check_targets(

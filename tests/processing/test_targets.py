@@ -184,3 +184,12 @@ def test_a_geopackage_that_is_locked_is_not_taken_for_an_empty_one(segment, engi
 def test_a_link_to_an_input(segment, engine, chosen, tmp_path, image):
     (tmp_path / "map.tif").symlink_to(image)
     assert "is also read as Image" in refused(segment, engine, **chosen)
+
+
+@pytest.mark.parametrize("wanted", ["file:///somewhere/map.tif", "~/map.tif"])
+def test_a_path_that_is_none_is_refused_with_the_plain_one(segment, engine, chosen, tmp_path, monkeypatch, wanted):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/somewhere")
+    told = refused(segment, engine, **{**chosen, "OUTPUT": wanted})
+    assert f"Land cover: {wanted} is no plain path. Write /somewhere/map.tif instead." in told
+    assert not any(path.name in ("~", "file:") for path in tmp_path.iterdir())
