@@ -1,4 +1,4 @@
-"""Parameter values as the user typed them: bands, model times, field names, extents."""
+"""Parameter values as the user typed them: bands, timesteps, field names, extents."""
 
 from __future__ import annotations
 

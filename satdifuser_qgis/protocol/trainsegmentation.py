@@ -19,7 +19,7 @@ class TrainSegmentationRequest:
     ``|layerid=``, ``|subset=`` and ``|option:KEY=value``; without a layer's name the one with ``class_field``, if
     exactly one has it. ``label_copies`` are the same features in the CRSs of images that are in another one; what is in
     none of their CRSs is transformed by the engine. ``label_rasters`` are class rasters. ``bands`` are 1-based, in the
-    order red, green, blue (empty: found by name). ``timesteps`` are model times and ``streams`` module paths in the
+    order red, green, blue (empty: found by name). ``timesteps`` are noise levels and ``streams`` module paths in the
     backbone (empty: the backbone's own).
     ``validation`` is the share of the labelled ground that is held back, in spatial blocks, 0 to 0.9; 0 trains
     without a check. ``spectral`` gives the head the bands beside the features, and trains a classifier of single pixels

@@ -99,7 +99,7 @@ def test_tiles_beyond_the_memory_budget_are_told_and_counted_as_ignored(image, t
     notes = Notes()
     smaller = within_budget(ground, extractor, notes)
     assert len(smaller.tiles) == 8 < len(ground.tiles)
-    assert notes.lines[0].startswith(f"Of the labelled ground {8 / len(ground.tiles):.0%} is used")
+    assert notes.lines[0].startswith(f"Of the labelled tiles {8 / len(ground.tiles):.0%} is used")
     assert (smaller.class_pixels > 0).all()
     assert (smaller.class_pixels + smaller.ignored[NO_ROOM] == ground.class_pixels).all()
 

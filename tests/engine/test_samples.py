@@ -103,6 +103,6 @@ def test_training_without_a_pixel_to_learn_from_is_refused(tmp_path, extractor):
     )
     config = DecoderConfig("global", "light", extractor.scales, extractor.recipe.times, 3, head_channels=8)
     learner = OnFeatures(new_decoder(config, 0), CPU, False)
-    with pytest.raises(EngineError, match="outside of the ground that is held back") as caught:
+    with pytest.raises(EngineError, match="outside of the validation blocks") as caught:
         fit(learner, [sample], 3, FitSettings(2), Silent(), "")
     assert caught.value.code == "too_few_labels"

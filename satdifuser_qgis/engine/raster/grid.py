@@ -54,9 +54,9 @@ class Grid:
     """The pixels of a raster on the ground.
 
     ``crs_wkt`` is empty where there is no CRS, or one that names no place, which is then in ``nowhere_wkt``: outputs
-    have it too. ``placed`` is False where the file has no geotransform: then
-    ``transform`` is the one that QGIS draws such files with (one unit a pixel, rows downwards from 0), so that
-    labels drawn over the raster meet it, and outputs get no geotransform either.
+    have it too. ``placed`` is False where the file has no geotransform: then ``transform`` is the one that QGIS draws
+    such files with (one unit a pixel, rows downwards from 0), so that labels drawn over the raster meet it, and outputs
+    get no geotransform either.
     """
 
     crs_wkt: str

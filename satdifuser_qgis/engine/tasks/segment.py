@@ -170,14 +170,14 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
 
     Empty for rasters in archives and on the net: of those it cannot be known whether they have changed.
     """
-    behind = files_behind(raster.path)
-    if not behind or not all(os.path.isfile(path) for path in behind):
+    paths = files_behind(raster.path)
+    if not paths or not all(os.path.isfile(path) for path in paths):
         return ""
     settings = to_plain(request)
     settings["bands"] = plan.bands
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify", "sieve", "report"))
-    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in behind]
+    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
     parts = [
         settings,
         hashlib.sha256(model_file.read_bytes()).hexdigest(),
@@ -389,7 +389,7 @@ def _report(
     tuned = " (fine-tuned)" if header.backbone.tuned else ""
     made = {
         "Model": header.name,
-        "Diffusion model": f"{header.backbone.name} {header.backbone.revision}{tuned}",
+        "Backbone": f"{header.backbone.name} {header.backbone.revision}{tuned}",
         "SatDiFuser": plugin_version(),
     }
     miou, accuracy = (header.scores.get(name) for name in ("miou", "overall_accuracy"))

@@ -87,7 +87,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         rasters, bands = [raster for raster, _ in chosen], [own for _, own in chosen]
         with reporter.phase("Reading labels"):
             labels = read_label_sources(request, rasters, stack, reporter)
-        reporter.log("Loading the diffusion model (backbone).")
+        reporter.log("Loading the backbone.")
         backbone = load_backbone(request.backbone, device)
         if request.finetune:
             check_compact(backbone)
@@ -102,7 +102,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             if not window.empty
         ]
         _check_values(images, request.scaling, reporter)
-        with reporter.phase("Looking for labelled ground"):
+        with reporter.phase("Looking for labelled pixels"):
             images, repeats = labelled_once(images, reporter)
             labels = replace(labels, notes=(*copies, *labels.notes, *repeats))
             ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
@@ -272,7 +272,7 @@ def _tell(
         whole.reporter.log(line)
     if not ground.held_back and request.validation > 0:
         whole.reporter.log(
-            "No ground could be held back for validation: classes need labels in more than one place. There will be no "
+            "No validation blocks could be set aside: classes need labels in more than one place. There will be no "
             + f"scores{', and the backbone stays frozen' * bool(request.finetune)}.",
             "warning",
         )

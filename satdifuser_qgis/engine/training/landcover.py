@@ -118,7 +118,7 @@ def within_budget(ground: Ground, extractor: Extractor, reporter: Reporter) -> G
     if len(tiles) == len(ground.tiles):
         return ground
     reporter.log(
-        f"Of the labelled ground {len(tiles) / len(ground.tiles):.0%} is used, as much as fits into the memory kept "
+        f"Of the labelled tiles {len(tiles) / len(ground.tiles):.0%} is used, as much as fits into the memory kept "
         "for it. It is chosen so that every class is well represented."
     )
     chosen = replace(ground, tiles=tiles)

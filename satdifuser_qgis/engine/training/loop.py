@@ -81,7 +81,7 @@ def fit(
     if not training:
         raise EngineError(
             "too_few_labels",
-            f"None of the {len(samples)} labelled tiles has a labelled pixel outside of the ground that is held back.",
+            f"None of the {len(samples)} labelled tiles has a labelled pixel outside of the validation blocks.",
             "Label more ground, or hold less of it back (Share for validation).",
         )
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]

@@ -57,8 +57,7 @@ class VectorLabels:
     ``table`` has a geometry, ``index``, the class's place in ``classes``, and ``feature``, its number in the layer;
     rows are in burning order: large polygons before small ones, then lines, then points, so that what is drawn later
     wins. ``copies`` are tables of the same features in other CRSs. ``nowhere_wkt`` is a CRS that names no place; then
-    the table has none. ``notes`` are sentences for the log on what was left
-    out, repaired or merged.
+    the table has none. ``notes`` are sentences for the log on what was left out, repaired or merged.
     """
 
     name: str
