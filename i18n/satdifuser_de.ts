@@ -804,6 +804,14 @@
    <translation>{name}: QGIS zeigt „{layer}“ in {shown}, aber die Datei sagt {in_file}. Die Datei gilt; wenn sie falsch ist, mit „Projektion zuweisen“ berichtigen.</translation>
   </message>
   <message>
+   <source>bytes (letters beyond A to Z take two or more)</source>
+   <translation>Bytes (Buchstaben außer A bis Z brauchen zwei oder mehr)</translation>
+  </message>
+  <message>
+   <source>characters</source>
+   <translation>Zeichen</translation>
+  </message>
+  <message>
    <source>{path} is a folder or a device. Choose a file.</source>
    <translation>{path} ist ein Ordner oder ein Gerät. Eine Datei wählen.</translation>
   </message>
@@ -812,8 +820,8 @@
    <translation>{path} ist eine Verknüpfung, die auf sich selbst zurückführt. Sie entfernen oder eine andere Datei wählen.</translation>
   </message>
   <message>
-   <source>the name {path} has {length} bytes (letters beyond A to Z take two or more), and its disk takes {limit} with what is written beside it. Choose a shorter name.</source>
-   <translation>der Name {path} hat {length} Bytes (Buchstaben außer A bis Z brauchen zwei oder mehr), und sein Datenträger nimmt {limit} mit dem, was daneben geschrieben wird. Einen kürzeren Namen wählen.</translation>
+   <source>the name {path} has {length} {unit}, and its disk takes {limit} with what is written beside it. Choose a shorter name.</source>
+   <translation>der Name {path} hat {length} {unit}, und sein Datenträger fasst {limit} mit dem, was daneben geschrieben wird. Einen kürzeren Namen wählen.</translation>
   </message>
   <message>
    <source>{path} is read-only. Choose another file, or allow it to be written first.</source>
@@ -950,6 +958,14 @@
   <message>
    <source>{name}: "{layer}" has no field "{field}". Its fields are {fields}. {hint}</source>
    <translation>{name}: „{layer}“ hat kein Feld „{field}“. Die Felder sind {fields}. {hint}</translation>
+  </message>
+  <message>
+   <source>no .qml could be written beside {path}</source>
+   <translation>neben {path} konnte keine .qml-Datei geschrieben werden</translation>
+  </message>
+  <message>
+   <source>{path} cannot be opened</source>
+   <translation>{path} lässt sich nicht öffnen</translation>
   </message>
  </context>
 </TS>

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional
 from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
 
+from ..processing import engine_setup
 from ..processing.engine_state import watch
 from ..processing.proxy import proxy_variables
 from ..protocol.errors import EngineError
@@ -98,14 +99,14 @@ def install() -> SetupTask:
     """Makes the engine's environment."""
     variables = proxy_variables()
     title = translate("SatDiFuser", "Installing the engine of SatDiFuser")
-    return _start(title, lambda task: create.create(task, variables=variables))
+    return _start(title, lambda task: engine_setup.install(task, variables, again=True))
 
 
 def repair() -> SetupTask:
     """Tries the environment, and makes it again where it does not work."""
     variables = proxy_variables()
     title = translate("SatDiFuser", "Repairing the engine of SatDiFuser")
-    return _start(title, lambda task: create.repair(task, variables=variables))
+    return _start(title, lambda task: engine_setup.install(task, variables, again=False))
 
 
 def remove() -> SetupTask:

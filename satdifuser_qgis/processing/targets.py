@@ -87,8 +87,8 @@ def _told(found: Obstacle) -> str:
         ),
         "too_long": translate(
             "SatDiFuser",
-            "the name {path} has {length} bytes (letters beyond A to Z take two or more), and its disk takes {limit} "
-            "with what is written beside it. Choose a shorter name.",
+            "the name {path} has {length} {unit}, and its disk takes {limit} with what is written beside it. Choose a "
+            "shorter name.",
         ),
         "read_only": translate(
             "SatDiFuser", "{path} is read-only. Choose another file, or allow it to be written first."
@@ -102,7 +102,14 @@ def _told(found: Obstacle) -> str:
         ),
         "folder": translate("SatDiFuser", "{path} cannot be written to. Choose another folder."),
     }[found.kind]
-    return str(told.format(path=found.path, length=found.length, limit=found.limit))
+    return str(told.format(path=found.path, length=found.length, limit=found.limit, unit=_unit()))
+
+
+def _unit() -> str:
+    """What a system counts in names (protocol.places)."""
+    if os.name == "nt":
+        return translate("SatDiFuser", "characters")
+    return translate("SatDiFuser", "bytes (letters beyond A to Z take two or more)")
 
 
 def _check_inputs(name: str, path: str, inputs: Mapping[str, Iterable[str]]) -> None:

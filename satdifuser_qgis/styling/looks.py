@@ -20,10 +20,13 @@ from qgis.core import (
     QgsSingleBandPseudoColorRenderer,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QColor
 
 from .. import compat
 from ..protocol.classes import LandCoverClass
+
+translate = QCoreApplication.translate
 
 CLASS_FIELD = "class"
 # Viridis at 0, 1/4 … 1: even steps to the eye, also without colour.
@@ -68,7 +71,7 @@ class ClassPolygons(Look):
     def save(self, path: str) -> str:
         layer = QgsVectorLayer(path, "styled", "ogr")
         if not layer.isValid():
-            return f"{path} cannot be opened"
+            return translate("SatDiFuser", "{path} cannot be opened").format(path=path)
         self.apply(layer)
         if holds_its_style(path):
             return compat.save_style_in_database(layer, "land cover")
@@ -111,4 +114,6 @@ def holds_its_style(path: str) -> bool:
 
 
 def _save_beside(layer: QgsMapLayer, path: str) -> str:
-    return "" if compat.save_style_beside(layer, path) else f"no .qml could be written beside {path}"
+    if compat.save_style_beside(layer, path):
+        return ""
+    return translate("SatDiFuser", "no .qml could be written beside {path}").format(path=path)

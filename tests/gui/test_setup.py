@@ -46,19 +46,20 @@ class Create:
                 raise EngineError("cancelled", "Cancelled.")
         if self.error is not None:
             raise self.error
-        make_engine()
+        return make_engine()
 
     def remove(self):
         (folders.environment() / "venv" / locate.MARKER).unlink()
 
 
-def make_engine(requirements: str = "") -> None:
+def make_engine(requirements: str = "") -> locate.Engine:
     python = locate.python_of(folders.environment() / "venv")
     python.parent.mkdir(parents=True, exist_ok=True)
     python.touch()
     versions = {"torch": "2.13.0+cpu", "diffusers": "0.42.1", "rasterio": "1.4.3"}
     marker = {"requirements": requirements or create._digest(create.REQUIREMENTS), "python": "3.12.4"}
     (python.parents[1] / locate.MARKER).write_text(json.dumps({**marker, "versions": versions}))
+    return locate.Engine(python, "the user's environment")
 
 
 class Window:
@@ -288,6 +289,18 @@ def test_it_goes_on_when_the_options_are_closed(qtbot, played):
     ended(qtbot)
     assert len(played.threads) == 1
     assert enabled(again) == [False, True, True]
+
+
+def test_another_engine_that_is_named_is_told(page, qtbot, played, monkeypatch, tmp_path):
+    other = tmp_path / "other"
+    other.touch()
+    monkeypatch.setenv(locate.VARIABLE, str(other))
+    told = []
+    QgsApplication.messageLog().messageReceived.connect(lambda text, tag, level: told.append(text))
+    played.go.set()
+    page.install.click()
+    ended(qtbot)
+    assert any(f"another is used: {locate.VARIABLE} names {other}." in line for line in told)
 
 
 def test_the_proxy_of_qgis_goes_to_pip(qtbot, played):
