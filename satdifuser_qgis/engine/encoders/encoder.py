@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,9 +28,7 @@ class Encoder:
 
     def __init__(self, network: EfficientNetLite2, device: torch.device) -> None:
         self.device = device
-        self.network: Any = network.to(device).eval().requires_grad_(False)
-        # A quarter to a half faster on the CPU.
-        self.network.to(memory_format=torch.channels_last)
+        self.network = network.to(device).eval().requires_grad_(False)
 
     @property
     def name(self) -> str:
