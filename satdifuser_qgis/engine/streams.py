@@ -11,7 +11,8 @@ class Stream:
     """One module's output. ``name`` is its path in the network; ``stride`` is image pixels per pixel of its map.
 
     Kinds: resnet (a whole block, after the addition), conv1 and conv2 (inside it), attn1 (self-attention before
-    the addition), attn2 (cross-attention), attention (self-attention of pixel-space networks, after the addition).
+    the addition), attn2 (cross-attention), attention (self-attention of pixel-space networks, after the addition);
+    mbconv (the encoder's last block of a stride, after the addition).
     """
 
     name: str
