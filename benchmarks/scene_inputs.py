@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from benchmarks.scene_sets import Kind, SceneSet
 from satdifuser_qgis.engine.backbones import load_backbone
-from satdifuser_qgis.engine.backbones.streams import Scale
 from satdifuser_qgis.engine.features import Extractor, Recipe
 from satdifuser_qgis.engine.features.cells import cell_scales, summarise
 from satdifuser_qgis.engine.features.statistics import scene_statistics
+from satdifuser_qgis.engine.streams import Scale
 from satdifuser_qgis.protocol.codec import to_plain
 
 BATCH = 16

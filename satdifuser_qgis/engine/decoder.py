@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backbones.streams import Scale
 from .fusers import Fused, build_fuser
 from .heads import build_head
 from .heads.layers import given, mixed
 from .heads.pixels import PixelClassifier
+from .streams import Scale
 
 
 @dataclass(frozen=True)

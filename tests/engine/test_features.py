@@ -12,7 +12,7 @@ from tiny import pixel_backbone
 from satdifuser_qgis.engine.backbones import Backbone, load_backbone
 from satdifuser_qgis.engine.features import Extractor, Recipe, position_noise
 from satdifuser_qgis.engine.features.batching import Batches
-from satdifuser_qgis.engine.features.extractor import pad_to_multiple
+from satdifuser_qgis.engine.padding import pad_to_multiple
 from satdifuser_qgis.protocol.codec import from_plain, to_plain
 from satdifuser_qgis.protocol.errors import EngineError
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from satdifuser_qgis.engine.backbones.streams import Scale
 from satdifuser_qgis.engine.decoder import DecoderConfig
 from satdifuser_qgis.engine.features import Extractor
 from satdifuser_qgis.engine.heads.layers import mixed
@@ -17,6 +16,7 @@ from satdifuser_qgis.engine.model_file import read_header
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.report.scores import confusion_matrix, score
 from satdifuser_qgis.engine.reporter import Silent
+from satdifuser_qgis.engine.streams import Scale
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
 from satdifuser_qgis.engine.training.learners import OnFeatures
 from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder

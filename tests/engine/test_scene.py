@@ -10,7 +10,6 @@ import torch
 
 from benchmarks.scene_sets import open_scenes
 from satdifuser_qgis.engine.backbones import load_backbone
-from satdifuser_qgis.engine.backbones.streams import Scale
 from satdifuser_qgis.engine.decoder import DecoderConfig
 from satdifuser_qgis.engine.features import Extractor, Recipe
 from satdifuser_qgis.engine.features.cells import cell_scales, summarise
@@ -22,6 +21,7 @@ from satdifuser_qgis.engine.model_file import BackboneReference, ModelHeader, wr
 from satdifuser_qgis.engine.raster.normalise import Scaling
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.scene import SceneDecoder, probabilities
+from satdifuser_qgis.engine.streams import Scale
 from satdifuser_qgis.engine.training.kernel import fit_kernel
 from satdifuser_qgis.engine.training.scene import SceneSettings, SceneTiles, fit_scene, share_for, steps_for
 from satdifuser_qgis.protocol.classes import LandCoverClass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..streams import Scale, Stream, group_by_stride
 from .backbone import Backbone
 from .card import Card
 from .load import load_backbone
 from .metadata import METADATA_NAMES, normalise_metadata
 from .schedule import Schedule
-from .streams import Scale, Stream, group_by_stride
 
 __all__ = [
     "METADATA_NAMES",

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ...protocol.errors import EngineError
+from ..streams import Stream
 from .card import Card
 from .codecs import PixelCodec, VaeCodec
 from .metadata import MetadataEmbedding
 from .schedule import Schedule
-from .streams import Stream, discover
+from .streams import discover
 
 # SatDiFuser's code keeps steps 47, 45 and 40 of 50; these are their model times.
 PUBLISHED_TIMES = (21, 61, 161)

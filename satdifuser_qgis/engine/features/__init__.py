@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..backbones.streams import Scale
+from ..streams import Scale
 from .extractor import Extractor
 from .noise import position_noise
 from .recipe import Recipe

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..backbones.streams import Scale
+from ..streams import Scale
 
 GRID = 2
 

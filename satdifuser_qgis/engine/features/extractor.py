@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ...protocol.errors import EngineError
 from ..backbones import Backbone, Stream, group_by_stride, normalise_metadata
 from ..backbones.metadata import METADATA_NAMES
 from ..backbones.taps import tap
+from ..padding import pad_to_multiple
 from .batching import Batches
 from .chain import Call, plan, plan_published, walk
 from .noise import position_noise
@@ -163,16 +163,6 @@ class Extractor:
         at = (rows.to(self.device), torch.tensor(columns, device=self.device))
         for target, scale in zip(pyramid, self.scales):
             target[at] = torch.cat([maps[name] for name in scale.streams], dim=1)
-
-
-def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """(B,C,H,W) grown at the right and lower edge to sides that are multiples; mirrored, or repeated where small."""
-    height, width = images.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    if not below and not right:
-        return images
-    mode = "reflect" if below < height and right < width else "replicate"
-    return functional.pad(images, (0, right, 0, below), mode=mode)
 
 
 def _complete(recipe: Recipe, backbone: Backbone) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ..backbones.streams import Scale
+from ..streams import Scale
 from .fused import Fused
 from .global_weighted import GlobalWeighted
 from .localized import LocalizedWeighted

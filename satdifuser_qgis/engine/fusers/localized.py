@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..backbones.streams import Scale
+from ..streams import Scale
 from .bottleneck import projection
 from .fused import Fused
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from ...protocol import folders
 from ...protocol.doctor import DoctorRequest
+from ...protocol.errors import EngineError
+from ..encoders.weights import NAME, NotInstalled, find_weights, read_weights
 from ..outputs import Outputs
 from ..reporter import Reporter
 from ..result import Result
@@ -30,6 +32,7 @@ def run(request: DoctorRequest, reporter: Reporter, outputs: Outputs) -> Result:
         f"Python: {platform.python_version()} ({platform.platform()})",
         f"Prefix: {folders.without_user(sys.prefix)}",
         *libraries,
+        f"Encoder: {_encoder()}",
         *_devices(),
         *_memory(),
         f"Home: {folders.without_user(str(folders.home()))}, {_free_space(folders.home())} free",
@@ -79,6 +82,18 @@ def _bundled(name: str, module: Any) -> str:
     if name == "shapely":
         return f" (GEOS {module.geos_version_string})"
     return ""
+
+
+def _encoder() -> str:
+    """Its name, or why there is none: maps can be made without."""
+    path = find_weights()
+    if isinstance(path, NotInstalled):
+        return f"missing. {path}"
+    try:
+        read_weights(path)
+    except EngineError as error:
+        return f"CANNOT BE USED ({folders.without_user(str(error))})"
+    return NAME
 
 
 def _devices() -> list[str]:
