@@ -112,10 +112,15 @@ class Outputs:
                     os.replace(away, path)
             raise
         for away, _ in aside:
-            away.unlink(missing_ok=True)
+            with suppress(OSError):
+                away.unlink()
 
     def discard(self) -> None:
-        """Removes every part that is still there, with the side files GDAL may have left."""
+        """Removes every part that is still there, with the side files GDAL may have left.
+
+        What cannot be removed, as in a folder that has become read-only, is left to the next run: there is mostly a
+        failure on its way that says more.
+        """
         with self._renaming:
             self._discard()
 
@@ -126,7 +131,8 @@ class Outputs:
             stem = part.name[: part.name.rindex(self._mark) + len(self._mark)]
             _targets.pop(part, None)
             for path in part.parent.glob(f"{escape(stem)}*"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
         self._parts.clear()
         folders.remove_empty(self._made)
 
