@@ -13,7 +13,7 @@ from typing import Any
 
 from ..protocol.errors import EngineError
 from ..protocol.geopackage import not_ours
-from ..protocol.places import obstacle
+from ..protocol.places import obstacle, same_file
 
 _UNIT = "characters" if os.name == "nt" else "bytes"
 # What stands in the way, and the way out, by kind of obstacle.
@@ -54,7 +54,7 @@ def check_targets(request: Any) -> None:
             )
         seen[place] = name
         for field, source in _read_files(request):
-            if place == _place(source):
+            if same_file(target, source):
                 raise _refused(
                     f'The output "{name}", {target}, is also read as "{field}" and would be overwritten.',
                     "Choose another file.",
@@ -116,7 +116,7 @@ def _required(request: Any) -> set[str]:
 
 
 def _read_files(request: Any) -> Iterator[tuple[str, str]]:
-    """Name of the field and path of each file that the run reads; a mosaic's parts too."""
+    """Name of the field and path of each file that the run reads; those of mosaics and behind GDAL's own names too."""
     from .file_names import split_address
 
     for name in request.READS:
@@ -124,12 +124,12 @@ def _read_files(request: Any) -> Iterator[tuple[str, str]]:
         for text in [value] if isinstance(value, str) else value:
             path, _ = split_address(text)
             yield name, path
-            for part in _mosaic_parts(path):
+            for part in _files_behind(path):
                 yield name, part
 
 
-def _mosaic_parts(path: str) -> list[str]:
-    if Path(path).suffix.lower() != ".vrt":
+def _files_behind(path: str) -> list[str]:
+    if os.path.exists(path) and Path(path).suffix.lower() != ".vrt":
         return []
     from .raster.read import files_behind
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -113,3 +114,19 @@ def test_projects_that_the_user_saved_in_a_geopackage_are_not_lost(request_, tmp
 def test_new_folders_and_capitals_will_do(request_, tmp_path):
     check_targets(dataclasses.replace(request_, output=str(tmp_path / "new" / "MAP.TIF")))
     check_targets(TrainSegmentationRequest("a.tif", "m.safetensors", label_rasters=("l.tif",), report="r.html"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_another_name_of_an_input_is_refused(request_, tmp_path, link):
+    getattr(tmp_path / "map.tif", link)(tmp_path / "image.tif")
+    before = Path(request_.input).read_bytes()
+    with pytest.raises(EngineError, match=r"map.tif, is also read as .input."):
+        execute(request_, Silent(), Outputs("run"))
+    assert Path(request_.input).read_bytes() == before
+
+
+def test_the_file_of_an_image_inside_it_is_not_replaced(request_):
+    inside = f"GTIFF_DIR:1:{request_.input}"
+    with pytest.raises(EngineError, match="is also read as"):
+        check_targets(dataclasses.replace(request_, input=inside, output=request_.input))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -16,6 +14,7 @@ from rasterio.warp import Resampling, reproject
 
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
+from ...protocol.places import same_file
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from .class_names import text_key
@@ -144,7 +143,7 @@ def pair(labels: Sequence[LabelRaster], images: Sequence[Raster]) -> tuple[list[
     notes: list[str] = []
     for number, label in enumerate(labels):
         for image in images:
-            if _same_file(label.raster.path, image.path):
+            if same_file(label.raster.path, image.path):
                 raise EngineError(
                     "bad_input",
                     f'"{image.name}" is given both as an image and as labels.',
@@ -303,8 +302,3 @@ def _drawn(legend: Legend, drawn: ClassTable | None) -> set[int]:
     codes = set() if drawn.made_codes else {entry.code for entry in drawn.classes}
     return codes - {0} | {value for value, name in legend.names.items() if text_key(name).casefold() in names}
 
-
-def _same_file(first: str, second: str) -> bool:
-    if os.path.exists(first) and os.path.exists(second):
-        return os.path.samefile(first, second)
-    return Path(first) == Path(second)
