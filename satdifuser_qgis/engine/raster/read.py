@@ -30,7 +30,7 @@ from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
 from .held import Bools, Floats, Held
-from .masks import has_mask, is_given, mask_note, opacity_bands
+from .masks import has_mask, is_given, is_masked, mask_note, opacity_bands
 from .matching import choice_note, match_bands, match_notes, position_note, trained_bands
 from .units import declared_units
 
@@ -221,10 +221,17 @@ class Raster:
             row = below
 
     def read_codes(self, window: Window) -> tuple[NDArray[np.generic], Bools]:
-        """Band 1 as stored (h,w) and which of its pixels are valid; the window must lie inside the raster."""
+        """Band 1 as stored (h,w) and which of its pixels are valid, as in `read` but for numbers that are none; the
+        window must lie inside the raster."""
         area = _rasterio_window(window)
         with _reading(self.path):
-            return self.dataset.read(1, window=area), self.dataset.read_masks(1, window=area) > 0
+            stored = self.dataset.read(1, window=area)
+            valid = np.ones(stored.shape, np.bool_)
+            if is_masked(self.dataset, 1, self.nodata):
+                valid = self.dataset.read_masks(1, window=area) > 0
+        if self.nodata.ranges:
+            valid &= ~is_given(stored.astype(np.float64), 1, self.nodata, self.units[0])
+        return stored, valid
 
     def fingerprint(self) -> str:
         """A digest that tells this raster from others, wherever it lies.
