@@ -14,6 +14,7 @@ from typing import Any
 from ..protocol.errors import EngineError
 from ..protocol.geopackage import not_ours
 from ..protocol.places import obstacle, same_file
+from .file_names import DRIVERS
 
 _UNIT = "characters" if os.name == "nt" else "bytes"
 # What stands in the way, and the way out, by kind of obstacle.
@@ -47,6 +48,7 @@ def check_targets(request: Any) -> None:
         _check_kind(name, Path(target), endings)
         _check_place(name, Path(target))
         _check_container(name, Path(target))
+        _check_drivers(name, Path(target))
         place = _place(target)
         if place in seen:
             raise _refused(
@@ -78,6 +80,37 @@ def _check_place(name: str, target: Path) -> None:
         reason, remedy = _OBSTACLES[found.kind]
         told = reason.format(path=found.path, length=found.length, limit=found.limit)
         raise _refused(f'The output "{name}" cannot be written as {target}: {told}', remedy)
+
+
+def _check_drivers(name: str, target: Path) -> None:
+    """GDAL can be told to leave drivers out. Maps go through a GeoTIFF, outlines of polygons through a GeoPackage."""
+    kind = target.suffix.lower()
+    if kind in (".tif", ".tiff"):
+        missing = {"GTiff", "COG"} - _raster_drivers()
+    elif kind in DRIVERS:
+        missing = {"GPKG", DRIVERS[kind]} - _vector_drivers()
+    else:
+        return
+    if missing:
+        raise EngineError(
+            "engine_broken",
+            f'The output "{name}", {target}, cannot be written: GDAL has no driver {" and no ".join(sorted(missing))}.',
+            "Take it out of GDAL_SKIP, in the environment or in GDAL's file gdalrc; if it is not there, install the "
+            "engine again.",
+        )
+
+
+def _raster_drivers() -> set[str]:
+    import rasterio
+
+    with rasterio.Env() as environment:
+        return set(environment.drivers())
+
+
+def _vector_drivers() -> set[str]:
+    import pyogrio
+
+    return set(pyogrio.list_drivers(write=True))
 
 
 def _check_container(name: str, target: Path) -> None:

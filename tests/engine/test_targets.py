@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import UTM, write_raster
+from tests.engine.conftest import ROOT
 
 
 @pytest.fixture
@@ -130,3 +133,33 @@ def test_the_file_of_an_image_inside_it_is_not_replaced(request_):
     inside = f"GTIFF_DIR:1:{request_.input}"
     with pytest.raises(EngineError, match="is also read as"):
         check_targets(dataclasses.replace(request_, input=inside, output=request_.input))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "polygons", "said"),
+    [
+        ("COG", "", "no driver COG"),
+        ("GTiff COG", "", "no driver COG and no GTiff"),
+        ("GPKG", "p.gpkg", "no driver GPKG"),
+        # outlines wait in a GeoPackage
+        ("GPKG", "p.fgb", "no driver GPKG"),
+        ("FlatGeobuf", "p.fgb", "no driver FlatGeobuf"),
+        ("FlatGeobuf", "p.gpkg", ""),
+    ],
+)
+def test_a_driver_that_gdal_leaves_out_is_named_before_computing(request_, tmp_path, skipped, polygons, said):
+    target = str(tmp_path / polygons) if polygons else ""
+    script = f"""
+from satdifuser_qgis.engine.targets import check_targets
+from satdifuser_qgis.protocol.segment import SegmentRequest
+check_targets(SegmentRequest({request_.input!r}, "model", {request_.output!r}, polygons={target!r}))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"GDAL_SKIP": skipped},
+        capture_output=True,
+        text=True,
+    ).stderr
+    assert ("EngineError" in told) == bool(said), told
+    assert said in told
