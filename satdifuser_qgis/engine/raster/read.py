@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -20,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
+from ...protocol.inside import raster_name
 from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
 from ..reporter import Reporter, Silent
@@ -46,7 +46,7 @@ _SILENT = Silent()
 class Raster:
     """A raster opened for reading; a context manager. Bands are counted from 1.
 
-    ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
+    ``name`` is by `raster_name`. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
     ``alpha`` are bands that the file declares as opacity: a mask, not a measurement, unless they are read as one of the
     chosen bands. ``filled`` says where data can lie at all. ``nodata`` is what the user set beside what the file
     declares. ``units`` are the scale and offset that the file declares for each band: values are read as stored.
@@ -56,7 +56,7 @@ class Raster:
     def __init__(self, path: str, nodata: NoData = AS_DECLARED) -> None:
         self.path = path
         self.nodata = nodata
-        self.name = Path(path).stem
+        self.name = raster_name(path)
         self.dataset = _open(path)
         try:
             check_ground(self.dataset, path, self.name)
