@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from pyogrio.util import vsi_path
 
+# GDAL's drivers for polygons, by the endings of file names.
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
+
 
 @contextmanager
 def as_file(path: str | os.PathLike[str]) -> Iterator[str]:

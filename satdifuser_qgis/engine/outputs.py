@@ -8,7 +8,10 @@ import os
 import platform
 import re
 import shutil
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +45,7 @@ class Outputs:
         self._parts: dict[Path, Path] = {}
         self._made: list[Path] = []
         self._afterwards: list[Callable[[], None]] = []
+        self._renaming = threading.RLock()
 
     def part(self, target: str | os.PathLike[str]) -> Path:
         """Where to write what shall become ``target``. Its folder is made."""
@@ -73,41 +77,62 @@ class Outputs:
         """Renames every part that was written to its target, with its side files, replacing what was there.
 
         One after the other: where a target cannot be replaced (another program holds it), those before it are new, each
-        of them whole. The side files of what was there go last.
+        of them whole. Signals to end the process, and `discard` in another thread, come too late from here on.
         """
-        stale: list[Path] = []
-        for target, part in self._parts.items():
-            if part != target and part.exists():
-                stale += self._rename(target, part)
-        for path in stale:
-            path.unlink(missing_ok=True)
-        self.discard()
+        with self._renaming, _deaf_to_signals():
+            for target, part in self._parts.items():
+                if part != target and part.exists():
+                    self._rename(target, part)
+            self.discard()
         for action in self._afterwards:
             action()
 
-    def _rename(self, target: Path, part: Path) -> list[Path]:
-        """Gives a part and its side files their names. Returns the old side files that have no successor."""
+    def _rename(self, target: Path, part: Path) -> None:
+        """Gives a part and its side files their names, in place of what was there, or leaves that as it was.
+
+        The old side files go out of the way first: at no moment does the new file lie beside a mask or pyramids of the
+        old one, not even where the process is killed.
+        """
         # a shapefile is several files, and GDAL keeps class names in <raster>.aux.xml
         stem = part.name[: len(part.name) - len(target.suffix)]
         sides = part.parent.glob(f"{escape(stem)}.*")
         new = {target.with_name(target.stem + side.name[len(stem) :]): side for side in sides} | {target: part}
-        old = {*side_files(target), *side_files(leads_to(target))}
-        # not by case, which some file systems do not know
-        kept = {str(path).lower() for place in new for path in (place, leads_to(place))}
-        # The target itself first: it is what another program may hold, and then nothing has changed.
-        for place in sorted(new, key=lambda place: (place != target, place)):
-            _replace(new[place], leads_to(place))
-        return sorted(path for path in old if str(path).lower() not in kept)
+        aside: list[tuple[Path, Path]] = []
+        try:
+            for number, path in enumerate(_in_the_way(target, new)):
+                away = path.with_name(f"{stem}-old{number}")
+                os.replace(path, away)
+                aside.append((away, path))
+            # The target itself first: it is what another program may hold, and then nothing has changed.
+            for place in sorted(new, key=lambda place: (place != target, place)):
+                _replace(new[place], leads_to(place))
+        except OSError:
+            for away, path in aside:
+                if not path.exists():
+                    os.replace(away, path)
+            raise
+        for away, _ in aside:
+            with suppress(OSError):
+                away.unlink()
 
     def discard(self) -> None:
-        """Removes every part that is still there, with the side files GDAL may have left."""
+        """Removes every part that is still there, with the side files GDAL may have left.
+
+        What cannot be removed, as in a folder that has become read-only, is left to the next run: there is mostly a
+        failure on its way that says more.
+        """
+        with self._renaming:
+            self._discard()
+
+    def _discard(self) -> None:
         # a copy: the thread that finds the parent dead comes here while the task may still add parts
         for part in list(self._parts.values()):
             # never by the part's own stem: of a target without suffix it is the stem of the user's other files
             stem = part.name[: part.name.rindex(self._mark) + len(self._mark)]
             _targets.pop(part, None)
             for path in part.parent.glob(f"{escape(stem)}*"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
         self._parts.clear()
         folders.remove_empty(self._made)
 
@@ -154,6 +179,33 @@ def _short(stem: str, most: int) -> str:
     while plain and name_length(plain) > most - len(digest) - 1:
         plain = plain[:-1]
     return f"{plain}-{digest}"
+
+
+@contextmanager
+def _deaf_to_signals() -> Iterator[None]:
+    """Lets no signal to end the process in, where this is the thread that hears them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_the_way(target: Path, new: Iterable[Path]) -> list[Path]:
+    """The side files of the old file, as they must go before the new ones come: where one that has a successor is a
+    link, what it leads to."""
+    # not by case, which some file systems do not know
+    kept = {str(path).lower() for place in new for path in (place, leads_to(place))}
+    old = {*side_files(target), *side_files(leads_to(target))}
+    succeeded = {path for path in old if str(path).lower() in kept}
+    return sorted({*(old - succeeded), *(leads_to(path) for path in succeeded if leads_to(path).exists())})
 
 
 def _replace(file: Path, place: Path) -> None:

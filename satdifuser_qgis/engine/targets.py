@@ -13,7 +13,8 @@ from typing import Any
 
 from ..protocol.errors import EngineError
 from ..protocol.geopackage import not_ours
-from ..protocol.places import obstacle
+from ..protocol.places import obstacle, same_file
+from .file_names import DRIVERS
 
 _UNIT = "characters" if os.name == "nt" else "bytes"
 # What stands in the way, and the way out, by kind of obstacle.
@@ -47,6 +48,7 @@ def check_targets(request: Any) -> None:
         _check_kind(name, Path(target), endings)
         _check_place(name, Path(target))
         _check_container(name, Path(target))
+        _check_drivers(name, Path(target))
         place = _place(target)
         if place in seen:
             raise _refused(
@@ -54,7 +56,7 @@ def check_targets(request: Any) -> None:
             )
         seen[place] = name
         for field, source in _read_files(request):
-            if place == _place(source):
+            if same_file(target, source):
                 raise _refused(
                     f'The output "{name}", {target}, is also read as "{field}" and would be overwritten.',
                     "Choose another file.",
@@ -78,6 +80,37 @@ def _check_place(name: str, target: Path) -> None:
         reason, remedy = _OBSTACLES[found.kind]
         told = reason.format(path=found.path, length=found.length, limit=found.limit)
         raise _refused(f'The output "{name}" cannot be written as {target}: {told}', remedy)
+
+
+def _check_drivers(name: str, target: Path) -> None:
+    """GDAL can be told to leave drivers out. Maps go through a GeoTIFF, outlines of polygons through a GeoPackage."""
+    kind = target.suffix.lower()
+    if kind in (".tif", ".tiff"):
+        missing = {"GTiff", "COG"} - _raster_drivers()
+    elif kind in DRIVERS:
+        missing = {"GPKG", DRIVERS[kind]} - _vector_drivers()
+    else:
+        return
+    if missing:
+        raise EngineError(
+            "engine_broken",
+            f'The output "{name}", {target}, cannot be written: GDAL has no driver {" and no ".join(sorted(missing))}.',
+            "Take it out of GDAL_SKIP, in the environment or in GDAL's file gdalrc; if it is not there, install the "
+            "engine again.",
+        )
+
+
+def _raster_drivers() -> set[str]:
+    import rasterio
+
+    with rasterio.Env() as environment:
+        return set(environment.drivers())
+
+
+def _vector_drivers() -> set[str]:
+    import pyogrio
+
+    return set(pyogrio.list_drivers(write=True))
 
 
 def _check_container(name: str, target: Path) -> None:
@@ -116,7 +149,7 @@ def _required(request: Any) -> set[str]:
 
 
 def _read_files(request: Any) -> Iterator[tuple[str, str]]:
-    """Name of the field and path of each file that the run reads; a mosaic's parts too."""
+    """Name of the field and path of each file that the run reads; those of mosaics and behind GDAL's own names too."""
     from .file_names import split_address
 
     for name in request.READS:
@@ -124,12 +157,12 @@ def _read_files(request: Any) -> Iterator[tuple[str, str]]:
         for text in [value] if isinstance(value, str) else value:
             path, _ = split_address(text)
             yield name, path
-            for part in _mosaic_parts(path):
+            for part in _files_behind(path):
                 yield name, part
 
 
-def _mosaic_parts(path: str) -> list[str]:
-    if Path(path).suffix.lower() != ".vrt":
+def _files_behind(path: str) -> list[str]:
+    if os.path.exists(path) and Path(path).suffix.lower() != ".vrt":
         return []
     from .raster.read import files_behind
 

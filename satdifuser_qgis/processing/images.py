@@ -27,6 +27,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from ..protocol.crs import names_no_place
+from ..protocol.inside import raster_name
 from ..protocol.nodata import AS_DECLARED, NoData
 
 translate = QCoreApplication.translate
@@ -83,7 +84,7 @@ def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:
     if provider is None:
         return None
     crs = placed(provider.crs())
-    return Image(Path(text).stem, text, "gdal", crs, crs, provider.extent(), provider.bandCount())
+    return Image(raster_name(text), text, "gdal", crs, crs, provider.extent(), provider.bandCount())
 
 
 def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:

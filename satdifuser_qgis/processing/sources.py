@@ -32,6 +32,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from .. import compat
+from ..protocol.inside import file_of
 from .images import Image, crs_name, placed
 from .unopened import no_raster, no_vector
 
@@ -298,5 +299,6 @@ def _nothing_in(layer: QgsVectorLayer, name: str, narrowed: bool) -> str:
 
 
 def _absolute(path: str) -> str:
-    """Relative file paths as absolute ones (the engine runs elsewhere); GDAL's own names stay as they are."""
-    return os.path.abspath(path) if os.path.exists(path) else path
+    """Relative file paths as absolute ones, since the engine runs elsewhere, also inside GDAL's own names."""
+    file = path if os.path.exists(path) else file_of(path)
+    return path.replace(file, os.path.abspath(file), 1) if os.path.exists(file) else path

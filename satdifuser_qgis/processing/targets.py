@@ -12,7 +12,7 @@ from qgis.core import QgsMapLayer, QgsProject, QgsProviderRegistry
 from qgis.PyQt.QtCore import QCoreApplication, QUrl
 
 from ..protocol.geopackage import not_ours
-from ..protocol.places import Obstacle, obstacle
+from ..protocol.places import Obstacle, obstacle, same_file
 from ..protocol.side_files import PICTURES, RASTERS, VECTORS
 
 translate = QCoreApplication.translate
@@ -114,7 +114,7 @@ def _unit() -> str:
 
 def _check_inputs(name: str, path: str, inputs: Mapping[str, Iterable[str]]) -> None:
     for source, files in inputs.items():
-        if any(_place(file) == _place(path) for file in files):
+        if any(same_file(file, path) for file in files):
             raise ValueError(
                 translate(
                     "SatDiFuser",

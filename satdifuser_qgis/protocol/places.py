@@ -43,6 +43,14 @@ def leads_to(target: Path) -> Path:
     return Path(os.path.realpath(target)) if os.path.islink(target) else target
 
 
+def same_file(first: str, second: str) -> bool:
+    """Whether two paths lead to one file: by links, other capitals where these do not count, or two names of it."""
+    try:
+        return os.path.samefile(first, second)
+    except (OSError, ValueError):  # one of them is not there, or is none of the file system's
+        return os.path.normcase(os.path.realpath(first)) == os.path.normcase(os.path.realpath(second))
+
+
 def obstacle(target: Path) -> Optional[Obstacle]:
     """What prevents that ``target`` is written or replaced, None where nothing does."""
     target = target.absolute()

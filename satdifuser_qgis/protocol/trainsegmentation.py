@@ -27,10 +27,11 @@ class TrainSegmentationRequest:
     automatic. ``finetune`` 1 trains a compact backbone with the head and keeps the result where the validation gets
     better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
     ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3. ``nodata`` is
-    what the user set for each image beside what it declares, ``input`` first, or () where nothing is set.
+    what the user set for each image beside what it declares, ``input`` first, or () where nothing is set;
+    ``label_nodata`` the same for each label raster.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
     SatDiFuser's published code does), ``threads``, ``name`` (empty: that of the file), ``styles``, ``raster_styles``,
-    ``label_copies``, ``nodata``.
+    ``label_copies``, ``nodata``, ``label_nodata``.
     """
 
     TASK: ClassVar[str] = "trainsegmentation"
@@ -68,6 +69,7 @@ class TrainSegmentationRequest:
     raster_styles: Tuple[Tuple[StyledClass, ...], ...] = ()
     report: str = ""
     nodata: Tuple[NoData, ...] = ()
+    label_nodata: Tuple[NoData, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.labels and not self.label_rasters:
@@ -85,6 +87,11 @@ class TrainSegmentationRequest:
             raise ValueError(
                 f"nodata has {len(self.nodata)} items, but there are {1 + len(self.more_inputs)} images; give one "
                 "each, {} for an image without any"
+            )
+        if self.label_nodata and len(self.label_nodata) != len(self.label_rasters):
+            raise ValueError(
+                f"label_nodata has {len(self.label_nodata)} items, but there are {len(self.label_rasters)} label "
+                "rasters; give one each, {} for a raster without any"
             )
         if any(band < 1 for band in self.bands):
             raise ValueError(f"bands are {self.bands} but bands are counted from 1")

@@ -19,13 +19,13 @@ from hypothesis.extra.numpy import arrays
 from pyproj import CRS
 from scipy import ndimage
 
+from satdifuser_qgis.engine.file_names import DRIVERS
 from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.raster.grid import Grid
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.vector import coverage as room
 from satdifuser_qgis.engine.vector import patches
 from satdifuser_qgis.engine.vector.coverage import (
-    DRIVERS,
     ArraySource,
     CoverageSettings,
     write_coverage,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from satdifuser_qgis.engine.raster.grid import Window
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.tasks import segment
+from satdifuser_qgis.engine.training.label_sources import read_label_sources
 from satdifuser_qgis.engine.worker import execute
 from satdifuser_qgis.protocol.codec import dump_request, load_request
 from satdifuser_qgis.protocol.nodata import AS_DECLARED, NoData
+from satdifuser_qgis.protocol.requests import REQUESTS
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import landscape, write_huge_mosaic, write_raster
@@ -179,3 +182,19 @@ def test_what_makes_no_sense_is_refused():
         NoData(measured=(-1,))
     with pytest.raises(ValueError, match="1 items, but there are 2 images"):
         TrainSegmentationRequest("a", "m", "l", class_field="c", more_inputs=("b",), nodata=(AS_DECLARED,))
+
+
+def test_nodata_of_label_rasters_reaches_the_training(tmp_path, monkeypatch):
+    values, codes = landscape()
+    image = write_raster(tmp_path / "image.tif", values)
+    labels = write_raster(tmp_path / "labels.tif", codes)
+    request = TrainSegmentationRequest(
+        image, "m.safetensors", label_rasters=(labels,), label_nodata=(NoData(((1, 4, 4),)),)
+    )
+    request = load_request(dump_request(request), REQUESTS)
+    with ExitStack() as stack:
+        rasters = [stack.enter_context(open_raster(image))]
+        found = read_label_sources(request, rasters, stack, Silent())
+    assert [item.code for item in found.classes] == [1, 2, 3]
+    with pytest.raises(ValueError, match="label_nodata has 1 items, but there are 2 label rasters"):
+        dataclasses.replace(request, label_rasters=(labels, labels))

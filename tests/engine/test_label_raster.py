@@ -12,6 +12,7 @@ from satdifuser_qgis.engine.vector.class_table import merge_classes
 from satdifuser_qgis.engine.vector.label_raster import open_label_raster, pair, read_labels
 from satdifuser_qgis.protocol.classes import StyledClass
 from satdifuser_qgis.protocol.errors import EngineError
+from satdifuser_qgis.protocol.nodata import AS_DECLARED, NoData
 from tests.data import PLACE, landscape, write_landscape, write_raster
 
 CODES = np.array([[0, 1, 1], [2, 2, 7]], np.uint8)
@@ -241,3 +242,26 @@ def test_real_label_rasters_find_their_images(shared_data, opened, name):
     classes, _ = merge_classes([label.class_table for label in labels])
     expected = [1, 2, 3, 4, 5] if name == "dubai_mbrsc" else [10, 30, 50, 70, 100]
     assert [entry.code for entry in classes] == expected
+
+
+@pytest.mark.parametrize(
+    ("nodata", "codes"),
+    [
+        (AS_DECLARED, [1, 2, 9]),
+        (NoData(((1, 2, 2),)), [1, 9]),
+        (NoData(((0, 2, 9),)), [1]),
+        (NoData(((2, 1, 1),)), [1, 2, 9]),
+        (NoData(measured=(1,)), [1, 2, 7, 9]),
+        (NoData(((1, 1, 1),), measured=(1,)), [2, 7, 9]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+def test_nodata_of_the_layer_is_unlabelled_and_that_of_the_file_may_be_a_class(tmp_path, nodata, codes, dtype):
+    path = write_raster(tmp_path / "a.tif", np.array([[1, 2, 7, 9]], dtype), nodata=7)
+    label = open_label_raster(path, nodata=nodata)
+    try:
+        assert codes_of(label) == codes
+        found = read_labels(label, label.grid, label.grid.whole)[0].tolist()
+        assert found == [codes.index(code) if code in codes else -1 for code in (1, 2, 7, 9)]
+    finally:
+        label.raster.close()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas
 import pytest
 import shapely
 
 from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.raster.grid import Grid, Window
+from satdifuser_qgis.engine.raster.write import BandWriter
+from tests.data import PLACE
 
 
 def test_nothing_stays_without_commit(tmp_path):
@@ -85,3 +90,20 @@ def test_a_made_folder_that_holds_something_stays(tmp_path):
         "failed/notes.txt",
         "new/map.tif",
     ]
+
+
+def test_what_cannot_be_removed_hides_no_failure(tmp_path, monkeypatch):
+    """As in a folder that has become read-only while a map was computed; QGIS and the next run try again."""
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def work() -> None:
+        with Outputs("ab12") as outputs:
+            part = outputs.part(tmp_path / "map.tif")
+            monkeypatch.setattr(Path, "unlink", refused)
+            with BandWriter(part, Grid("", PLACE, 8, 8), Window(0, 0, 8, 8), 1, "uint8", 0):
+                raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        work()

@@ -300,7 +300,7 @@ def test_a_file_with_several_rasters_names_them_as_they_are_to_be_given(tmp_path
         named = f'NETCDF:"{path}":{name}'
         assert named in caught.value.message
         with open_raster(named) as raster:
-            assert raster.band_count == 1
+            assert (raster.band_count, raster.name) == (1, f"months {name}")
 
 
 def test_a_folder_an_empty_file_and_what_gdal_says_are_told(tmp_path):

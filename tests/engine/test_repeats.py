@@ -24,6 +24,7 @@ from satdifuser_qgis.engine.training.landcover import Ground, survey
 from satdifuser_qgis.engine.training.repeats import labelled_once, without_copies
 from satdifuser_qgis.engine.training.samples import LabelledImage
 from satdifuser_qgis.protocol.classes import LandCoverClass
+from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import PLACE, landscape, write_label_layer, write_raster
 from tests.engine.notes import Notes
@@ -271,3 +272,57 @@ def test_a_resampled_copy_lies_on_the_same_side_of_the_split(tmp_path, crs):
     assert held.any()
     expected = [(0, int(a // side), int(b // side)) in ground.held_back for a, b in zip(x, y, strict=True)]
     assert held[40].tolist() == expected
+
+
+def declaring(path: Path, values, scale: float, offset: float = 0.0, **options) -> str:
+    made = write_raster(path, values, **options)
+    with rasterio.open(made, "r+") as file:
+        file.scales, file.offsets = (scale,) * 3, (offset,) * 3
+    return made
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "stored"),
+    [
+        (0.0001, -0.1, lambda values: values + 1000),
+        (0.0005, 0.0, lambda values: values / 5),
+        (0.01, 0.0, lambda values: (values / 100).astype(np.float32)),
+    ],
+)
+@pytest.mark.parametrize("where", ["whole", "crop"])
+def test_copies_whose_numbers_differ_by_a_declared_scale_count_once(tmp_path, scale, offset, stored, where):
+    values, codes = landscape(SIDE, SIDE)
+    values = values.astype(np.uint16) * 5
+    first = declaring(tmp_path / "first.tif", values, 0.0001, nodata=0)
+    other = stored(values).astype(np.float32 if scale == 0.01 else np.uint16)
+    if where == "crop":
+        other = other[:, :100]
+    second = declaring(tmp_path / "second.tif", other, scale, offset, nodata=0)
+    third = declaring(tmp_path / "third.tif", other + 300, scale, offset, nodata=0)
+    with ExitStack() as stack:
+        images = [labelled(stack, path, codes[: len(other[0])] if path != first else codes) for path in
+                  (first, second, third)]  # fmt: skip
+        chosen = [(image.raster, image.bands) for image in images]
+        kept, _ = without_copies(chosen, Silent())
+        assert [raster.name for raster, _ in kept] == (
+            ["first", "third"] if where == "whole" else ["first", "second", "third"]
+        )
+        once, _ = labelled_once(images, Silent())
+        assert [image.raster.name for image in once] == ["first", "third"]
+
+
+def test_what_declares_otherwise_for_the_same_numbers_is_no_copy(request_, tmp_path):
+    values, codes = landscape(SIDE, SIDE)
+    first = declaring(tmp_path / "first.tif", values, 0.0001)
+    shifted = declaring(tmp_path / "shifted.tif", values, 0.0001, -0.1)
+    silent = write_raster(tmp_path / "silent.tif", values)
+    with ExitStack() as stack:
+        images = [labelled(stack, path, codes) for path in (first, shifted, silent)]
+        kept, _ = without_copies([(image.raster, image.bands) for image in images], Silent())
+        assert len(kept) == 3
+    request = dataclasses.replace(request_, input=first, more_inputs=(silent,))
+    with pytest.raises(EngineError, match="their numbers cannot be compared"):
+        trained(request, Notes())
+    notes = Notes()
+    trained(dataclasses.replace(request, scaling=2), notes)
+    assert any("It is left out, so that its labels count once." in warning for warning in notes.warnings)

@@ -581,3 +581,17 @@ def test_a_sieved_map_that_was_interrupted_ends_the_same_to_the_byte(request_, t
         outputs.commit()
     assert any("goes on from there" in line for line in reporter.lines)
     assert [path.read_bytes() for path in targets] == uninterrupted
+
+
+def test_a_smallest_size_that_every_patch_has_is_told(request_, tmp_path):
+    def told(**sizes: float) -> list[str]:
+        notes = Notes()
+        with Outputs("test") as outputs:
+            segment.run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg"), **sizes), notes, outputs)
+        return [line for line in notes.lines if "changes nothing" in line]
+
+    assert told(sieve=50.0, min_area=20.0) == [
+        "The smallest patch of 50 m² changes nothing, since a pixel has 100 m².",
+        "The smallest polygon of 20 m² changes nothing, since a pixel has 100 m².",
+    ]
+    assert told(sieve=200.0, min_area=200.0) == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import geopandas
@@ -14,6 +17,7 @@ import shapely
 from satdifuser_qgis.engine.outputs import Outputs, target_of
 from satdifuser_qgis.protocol.side_files import side_files
 from tests.data import UTM, write_raster
+from tests.engine.conftest import ROOT
 
 links = pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 
@@ -231,3 +235,78 @@ def test_the_stale_style_of_a_map_that_is_gone_goes_though_names_nearby_begin_al
         outputs.part(tmp_path / "map.tif").write_text("map")
         outputs.commit()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["map.tif", "map2.tif"]
+
+
+@links
+@pytest.mark.parametrize("end", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("moment", range(6))
+def test_a_process_that_is_ended_while_it_replaces_leaves_no_new_file_beside_old_side_files(tmp_path, end, moment):
+    """It is ended before each of its renames in turn; what hears signals finishes first, at once and in whole."""
+    old = ("map.tif", "map.tif.aux.xml", "map.tif.msk", "map.tif.ovr", "map.qml")
+    for name in old:
+        (tmp_path / name).write_text("old")
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from satdifuser_qgis.engine.outputs import Outputs
+from satdifuser_qgis.engine.worker import end_cleanly
+rename, count = os.replace, iter(range(99))
+def ended(source, target):
+    if next(count) == {moment}:
+        os.kill(os.getpid(), signal.{end})
+    rename(source, target)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+end_cleanly()
+with Outputs("ab12") as outputs:
+    part = outputs.part(Path({str(tmp_path)!r}) / "map.tif")
+    part.write_text("new")
+    part.with_name(part.name + ".aux.xml").write_text("new")
+    os.replace = ended
+    outputs.commit()
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
+    found = {name: text for name, text in texts(tmp_path).items() if ".part-" not in name}
+    if end == "SIGKILL" and found["map.tif"] == "old":
+        assert set(found.values()) == {"old"}
+    else:
+        assert found.pop("map.tif.aux.xml", "new") == "new"
+        assert found == {"map.tif": "new"}
+    if end != "SIGKILL":
+        assert texts(tmp_path) == {"map.tif": "new", "map.tif.aux.xml": "new"}
+
+
+def test_a_side_file_that_is_held_leaves_all_as_it_was(tmp_path, monkeypatch):
+    names = ("map.tif", "map.tif.aux.xml", "map.tif.ovr", "map.qml")
+    for name in names:
+        (tmp_path / name).write_text("old")
+    rename = os.replace
+
+    def held(source: Path, target: Path) -> None:
+        if Path(source).name == "map.tif.ovr":
+            raise PermissionError(13, "held by another program", str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", held)
+    with pytest.raises(PermissionError):
+        replace(tmp_path / "map.tif", _aux_xml="new")
+    assert texts(tmp_path) == dict.fromkeys(names, "old")
+
+
+def test_the_thread_that_finds_the_parent_dead_waits_for_the_renames(tmp_path, monkeypatch):
+    outputs = Outputs("ab12")
+    part = outputs.part(tmp_path / "map.tif")
+    part.write_text("new")
+    part.with_name(part.name + ".aux.xml").write_text("new")
+    rename, others = os.replace, []
+
+    def slowly(source: Path, target: Path) -> None:
+        if not others:
+            others.append(threading.Thread(target=outputs.discard))
+            others[0].start()
+            others[0].join(0.2)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", slowly)
+    outputs.commit()
+    others[0].join()
+    assert texts(tmp_path) == {"map.tif": "new", "map.tif.aux.xml": "new"}

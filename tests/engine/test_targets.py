@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.protocol.segment import SegmentRequest
 from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import UTM, write_raster
+from tests.engine.conftest import ROOT
 
 
 @pytest.fixture
@@ -113,3 +117,49 @@ def test_projects_that_the_user_saved_in_a_geopackage_are_not_lost(request_, tmp
 def test_new_folders_and_capitals_will_do(request_, tmp_path):
     check_targets(dataclasses.replace(request_, output=str(tmp_path / "new" / "MAP.TIF")))
     check_targets(TrainSegmentationRequest("a.tif", "m.safetensors", label_rasters=("l.tif",), report="r.html"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_another_name_of_an_input_is_refused(request_, tmp_path, link):
+    getattr(tmp_path / "map.tif", link)(tmp_path / "image.tif")
+    before = Path(request_.input).read_bytes()
+    with pytest.raises(EngineError, match=r"map.tif, is also read as .input."):
+        execute(request_, Silent(), Outputs("run"))
+    assert Path(request_.input).read_bytes() == before
+
+
+def test_the_file_of_an_image_inside_it_is_not_replaced(request_):
+    inside = f"GTIFF_DIR:1:{request_.input}"
+    with pytest.raises(EngineError, match="is also read as"):
+        check_targets(dataclasses.replace(request_, input=inside, output=request_.input))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "polygons", "said"),
+    [
+        ("COG", "", "no driver COG"),
+        ("GTiff COG", "", "no driver COG and no GTiff"),
+        ("GPKG", "p.gpkg", "no driver GPKG"),
+        # outlines wait in a GeoPackage
+        ("GPKG", "p.fgb", "no driver GPKG"),
+        ("FlatGeobuf", "p.fgb", "no driver FlatGeobuf"),
+        ("FlatGeobuf", "p.gpkg", ""),
+    ],
+)
+def test_a_driver_that_gdal_leaves_out_is_named_before_computing(request_, tmp_path, skipped, polygons, said):
+    target = str(tmp_path / polygons) if polygons else ""
+    script = f"""
+from satdifuser_qgis.engine.targets import check_targets
+from satdifuser_qgis.protocol.segment import SegmentRequest
+check_targets(SegmentRequest({request_.input!r}, "model", {request_.output!r}, polygons={target!r}))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"GDAL_SKIP": skipped},
+        capture_output=True,
+        text=True,
+    ).stderr
+    assert ("EngineError" in told) == bool(said), told
+    assert said in told

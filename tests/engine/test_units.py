@@ -150,7 +150,7 @@ def test_an_older_model_takes_numbers_as_they_are_and_says_so(world, tmp_path):
 
 
 def test_training_images_in_other_units_are_converted_and_mixtures_refused(world, tmp_path):
-    before, after = str(world / "before.tif"), ground(tmp_path / "after.tif", AFTER, 1000)
+    before, after = str(world / "before.tif"), ground(tmp_path / "after.tif", AFTER, 1002)
     notes = train(world, before, tmp_path, more_inputs=(after,))
     assert [line for line in notes.lines if '"after" declares' in line and "they are converted" in line]
     one = read_header(world / "model.safetensors").scaling

@@ -82,3 +82,16 @@ def test_it_reaches_the_request_of_a_training_for_each_image(train, engine, laye
     assert engine.requests[-1].nodata == (AS_DECLARED, EXPECTED, AS_DECLARED)
     train.run(INPUT=other, **chosen)
     assert engine.requests[-1].nodata == ()
+
+
+def test_it_reaches_the_request_of_a_training_for_each_label_raster(train, engine, image, tmp_path, qgis_app):
+    files = [str(landscape.write_raster(tmp_path / f"{name}.tif", bands=1, classes=True)) for name in ("a", "b")]
+    codes = QgsRasterLayer(files[0], "codes")
+    codes.dataProvider().setUserNoDataValue(1, [QgsRasterRange(3, 3)])
+    QgsProject.instance().addMapLayer(codes)
+    chosen = {"INPUT": image, "MODEL": str(tmp_path / "m.safetensors")}
+    train.run(LABEL_RASTERS=[files[1], codes], **chosen)
+    assert engine.requests[-1].label_nodata == (AS_DECLARED, NoData(((1, 3.0, 3.0),)))
+    assert engine.requests[-1].nodata == ()
+    train.run(LABEL_RASTERS=[files[1]], **chosen)
+    assert engine.requests[-1].label_nodata == ()

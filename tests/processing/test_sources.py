@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle, QgsVectorLayer
 
-from satdifuser_qgis.processing.images import Image
+from satdifuser_qgis.processing.images import Image, open_image
 from satdifuser_qgis.processing.sources import Sources, direct_path
 
 from . import landscape
@@ -66,3 +66,12 @@ def test_a_database_that_does_not_answer_is_refused(segment, tmp_path):
     said = segment.refusal(INPUT=wish, MODEL="crops", OUTPUT=str(tmp_path / "map.tif"))
     assert said.startswith("Image: ")
     assert "Choose another raster" in said
+
+
+def test_an_image_inside_a_file_has_a_name_and_a_path_that_holds_elsewhere(
+    segment, engine, image, model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    segment.run(INPUT="GTIFF_DIR:1:image.tif", MODEL=model, OUTPUT=str(tmp_path / "map.tif"))
+    assert engine.requests[-1].input == f"GTIFF_DIR:1:{image}"
+    assert open_image("GTIFF_DIR:1:image.tif", segment.context).name == "image 1"

@@ -181,8 +181,9 @@ def test_a_geopackage_that_is_locked_is_not_taken_for_an_empty_one(segment, engi
 
 
 @posix
-def test_a_link_to_an_input(segment, engine, chosen, tmp_path, image):
-    (tmp_path / "map.tif").symlink_to(image)
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_to_an_input(segment, engine, chosen, tmp_path, image, link):
+    link(image, tmp_path / "map.tif")
     assert "is also read as Image" in refused(segment, engine, **chosen)
 
 

@@ -28,12 +28,15 @@ def has_nodata(dataset: rasterio.DatasetReader, band: int, nodata: NoData) -> bo
     return declared and not {0, band}.intersection(nodata.measured)
 
 
+def is_masked(dataset: rasterio.DatasetReader, band: int, nodata: NoData) -> bool:
+    """Whether GDAL's mask of a band counts: not where it is made of a value that the user says is a measurement."""
+    return MaskFlags.nodata not in dataset.mask_flag_enums[band - 1] or has_nodata(dataset, band, nodata)
+
+
 def has_mask(dataset: rasterio.DatasetReader, band: int, nodata: NoData) -> bool:
     """Whether GDAL's mask of a band says more than opacity does, which is read from its own band."""
     flags = dataset.mask_flag_enums[band - 1]
-    if MaskFlags.nodata in flags:
-        return has_nodata(dataset, band, nodata)
-    return not {MaskFlags.all_valid, MaskFlags.alpha}.intersection(flags)
+    return is_masked(dataset, band, nodata) and not {MaskFlags.all_valid, MaskFlags.alpha}.intersection(flags)
 
 
 def is_given(values: Floats, band: int, nodata: NoData, units: Units) -> Bools:

@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -20,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
+from ...protocol.inside import raster_name
 from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
 from ..reporter import Reporter, Silent
@@ -30,7 +30,7 @@ from .gaps import Filled
 from .grid import Grid, Window
 from .ground import check_ground
 from .held import Bools, Floats, Held
-from .masks import has_mask, is_given, mask_note, opacity_bands
+from .masks import has_mask, is_given, is_masked, mask_note, opacity_bands
 from .matching import choice_note, match_bands, match_notes, position_note, trained_bands
 from .units import declared_units
 
@@ -46,7 +46,7 @@ _SILENT = Silent()
 class Raster:
     """A raster opened for reading; a context manager. Bands are counted from 1.
 
-    ``name`` is the file's stem. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
+    ``name`` is by `raster_name`. ``band_names`` are the bands' descriptions, "" where it says nothing ("Band 1").
     ``alpha`` are bands that the file declares as opacity: a mask, not a measurement, unless they are read as one of the
     chosen bands. ``filled`` says where data can lie at all. ``nodata`` is what the user set beside what the file
     declares. ``units`` are the scale and offset that the file declares for each band: values are read as stored.
@@ -56,7 +56,7 @@ class Raster:
     def __init__(self, path: str, nodata: NoData = AS_DECLARED) -> None:
         self.path = path
         self.nodata = nodata
-        self.name = Path(path).stem
+        self.name = raster_name(path)
         self.dataset = _open(path)
         try:
             check_ground(self.dataset, path, self.name)
@@ -221,10 +221,17 @@ class Raster:
             row = below
 
     def read_codes(self, window: Window) -> tuple[NDArray[np.generic], Bools]:
-        """Band 1 as stored (h,w) and which of its pixels are valid; the window must lie inside the raster."""
+        """Band 1 as stored (h,w) and which of its pixels are valid, as in `read` but for numbers that are none; the
+        window must lie inside the raster."""
         area = _rasterio_window(window)
         with _reading(self.path):
-            return self.dataset.read(1, window=area), self.dataset.read_masks(1, window=area) > 0
+            stored = self.dataset.read(1, window=area)
+            valid = np.ones(stored.shape, np.bool_)
+            if is_masked(self.dataset, 1, self.nodata):
+                valid = self.dataset.read_masks(1, window=area) > 0
+        if self.nodata.ranges:
+            valid &= ~is_given(stored.astype(np.float64), 1, self.nodata, self.units[0])
+        return stored, valid
 
     def fingerprint(self) -> str:
         """A digest that tells this raster from others, wherever it lies.

@@ -129,7 +129,9 @@ class BandWriter:
             self._file.close()
         names = [self._work] if keep_result else [self._work, self.path]
         for path in names:
-            path.unlink(missing_ok=True)
+            # the folder may have become read-only, which whoever wrote there tells of
+            with suppress(OSError):
+                path.unlink()
 
     def _note(self, row: int, col: int, array: NDArray[Any]) -> None:
         """Notes the blocks (band, row, column) that the file must hold: those with something but nodata."""

@@ -34,7 +34,7 @@ from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.areas import ClassArea, area_lines
 from ..raster.fill import fill_note
-from ..raster.grid import Window, no_crs
+from ..raster.grid import Grid, Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
 from ..raster.read import Raster, files_behind, open_raster
 from ..raster.spots import Spots, look
@@ -44,7 +44,7 @@ from ..report.map_report import MapReport, map_report
 from ..reporter import Reporter, Whole, in_words
 from ..result import Result
 from ..vector.class_raster import measure_classes, sieve
-from ..vector.coverage import DRAWING_S, CoverageSettings, write_coverage
+from ..vector.coverage import DRAWING_S, CoverageSettings, smallest_px, write_coverage
 
 # What many tiles hold no longer fits the caches of a CPU: with the embedded backbone eight at a time were no faster
 # than four, and twelve a quarter slower.
@@ -84,6 +84,8 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
         where = f"by the cluster at {scheduler}" if cluster else f"{duration} on {device_title(device)}"
         _tell(plan, model.header, raster, where, reporter)
         check_room(pixel_bytes, plan, raster, duration)
+        for note in _useless_sizes(request, raster.grid):
+            reporter.log(note)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
@@ -371,6 +373,18 @@ def _write_sieved(
     tags = tags | {"SATDIFUSER_SIEVE": f"{request.sieve:g}"}
     with BandWriter(*place, ("land cover",), header.classes, tags, threads) as writer:
         sieve(found, numbers, writer, request.sieve, make.nodata, reporter.check)
+
+
+def _useless_sizes(request: SegmentRequest, grid: Grid) -> list[str]:
+    """A sentence for each smallest size that every patch has."""
+    unit = "m²" if grid.pixel_area_m2 else "pixels"
+    pixel = f"{grid.pixel_area_m2 or 1:.4g} {unit}"
+    sizes = {"patch": request.sieve, "polygon": request.min_area if request.polygons else 0.0}
+    return [
+        f"The smallest {name} of {size:g} {unit} changes nothing, since a pixel has {pixel}."
+        for name, size in sizes.items()
+        if size and smallest_px(grid, size) <= 1
+    ]
 
 
 def _report(

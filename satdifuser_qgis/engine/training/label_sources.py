@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
+from ...protocol.nodata import AS_DECLARED
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
@@ -49,8 +50,10 @@ def read_label_sources(
         vector = read_vector_labels(request.labels, request.class_field, request.styles, request.label_copies)
     styles = request.raster_styles or [()] * len(request.label_rasters)
     drawn = vector.class_table if vector else None
+    nodata = request.label_nodata or [AS_DECLARED] * len(request.label_rasters)
     label_rasters = [
-        open_label_raster(path, style, drawn) for path, style in zip(request.label_rasters, styles, strict=True)
+        open_label_raster(path, style, drawn, own)
+        for path, style, own in zip(request.label_rasters, styles, nodata, strict=True)
     ]
     for label in label_rasters:
         stack.callback(label.raster.close)

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..raster.grid import Window, same_crs
+from ..raster.held import Bools, Floats
+from ..raster.normalise import units_of
 from ..raster.read import Raster
+from ..raster.units import Units
 from ..reporter import Reporter
 from .blocks import sharing_ground
 from .samples import UNLABELLED, LabelledImage, on_data
@@ -25,6 +28,10 @@ _BLOCK = 2048
 _SPOTS, _SPOT_PX = 3, 16
 # Labelled pixels that tell whether two images have values in common.
 _ENOUGH = 10_000
+# Of the step between two whole stored numbers, what computing with scales may lose.
+_ROUNDING = 1e-3
+# Declared values this close are looked at as perhaps the same: most are shares of 0 to 1, or degrees.
+_GRAIN = 0.007
 Chosen = tuple[Raster, tuple[int, ...]]
 # An earlier image, and its row and column where the first pixel of the later one lies.
 Earlier = tuple[LabelledImage, tuple[int, int]]
@@ -33,8 +40,9 @@ Earlier = tuple[LabelledImage, tuple[int, int]]
 def without_copies(images: Sequence[Chosen], reporter: Reporter) -> tuple[list[Chosen], list[str]]:
     """The rasters, with their chosen bands, that are no copy of an earlier one; a note on each copy, which is logged.
 
-    A copy has the same values and the same pixels without data, on the same grid; where one of both has no CRS, equal
-    width and height are enough.
+    A copy has the same values, by scale and offset where both declare them, and the same pixels without data, on the
+    same grid; where one of both has no CRS, equal width and height are enough. Where only one of both declares scale
+    and offset, nobody knows whether it is a copy.
     """
     if len(images) < 2:
         return list(images), []
@@ -96,7 +104,7 @@ def _signature(image: Chosen) -> tuple[int, int, str]:
         for col in range(_SPOTS):
             top, left = (max(0, length - _SPOT_PX) * at // (_SPOTS - 1) for length, at in ((height, row), (width, col)))
             values, _ = raster.read(bands, Window(top, left, _SPOT_PX, _SPOT_PX))
-            digest.update(values.astype(np.float64).tobytes())
+            digest.update(_rounded(values, units_of(raster, bands)).tobytes())
     return width, height, digest.hexdigest()
 
 
@@ -106,12 +114,16 @@ def _is_copy(image: Chosen, original: Chosen, reporter: Reporter) -> bool:
         return False
     if os.path.exists(raster.path) and os.path.exists(first.path) and os.path.samefile(raster.path, first.path):
         return bands == first_bands
+    units, theirs = units_of(raster, bands), units_of(first, first_bands)
+    # What a silent file's numbers mean nobody knows, so that `check_units` must still see both.
+    if [own.declared for own in units] != [own.declared for own in theirs]:
+        return False
     any_data = False
     for window in raster.grid.whole.blocks(_BLOCK):
         reporter.check()
         values, valid = raster.read(bands, window)
-        theirs, known = first.read(first_bands, window)
-        if (valid != known).any() or (values != theirs).any():
+        others, known = first.read(first_bands, window)
+        if (valid != known).any() or not _equal(values, units, others, theirs)[valid].all():
             return False
         any_data |= bool(valid.any())
     return any_data
@@ -151,7 +163,37 @@ def _compared(image: LabelledImage, earlier: Earlier, window: Window) -> tuple[N
     if not known.any():
         return known, known
     values, theirs = image.raster.read(image.bands, window)[0], other.raster.read(other.bands, there)[0]
-    return known, known & (values == theirs).all(axis=0)
+    units = units_of(image.raster, image.bands), units_of(other.raster, other.bands)
+    return known, known & _equal(values, units[0], theirs, units[1])
+
+
+def _equal(values: Floats, units: Sequence[Units], others: Floats, theirs: Sequence[Units]) -> Bools:
+    """(h, w) where values (C,h,w) of two images mean the same: where both declare scale and offset by these, within
+    rounding, else as they are stored."""
+    found = np.ones(values.shape[1:], np.bool_)
+    for own, one, other, two in zip(values, units, others, theirs, strict=True):
+        if one == two or not (one.declared and two.declared):
+            found &= own == other
+        else:
+            step = _ROUNDING * min(one.scale, two.scale)
+            found &= np.isclose(_declared(own, one), _declared(other, two), rtol=1e-6, atol=step)
+    return found
+
+
+def _declared(values: Floats, units: Units) -> NDArray[np.float64]:
+    return values.astype(np.float64) * units.scale + units.offset
+
+
+def _rounded(values: Floats, units: Sequence[Units]) -> NDArray[np.float64]:
+    """Values (C,h,w) so that images that are equal by `_equal` hardly ever differ; the others mostly do."""
+    bands = zip(values, units, strict=True)
+    # The odd shift keeps round numbers away from where rounding turns over.
+    return np.stack(
+        [
+            np.floor(_declared(own, one) / _GRAIN + 0.123) if one.declared else own.astype(np.float64)
+            for own, one in bands
+        ]
+    )
 
 
 def _unrepeated(image: LabelledImage, earlier: Sequence[Earlier]) -> Callable[[Window], NDArray[np.int16]]:

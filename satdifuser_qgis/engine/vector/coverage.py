@@ -21,7 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
-from ..file_names import as_file
+from ..file_names import DRIVERS, as_file
 from ..raster.areas import areas_m2
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster, open_raster
@@ -31,7 +31,6 @@ from .outlines import Polygons, draw_by_strips
 from .patches import ClassSource, Labels, Patches, find_patches, strips_of
 
 LAYER = "landcover"
-DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 # GeoPackages and shapefiles hold the date of the last change; a fixed one gives the same bytes every day.
 _DATE = "2000-01-01"
 # By an index: sorting whole rows would take as much room again, in the folder for temporary files.

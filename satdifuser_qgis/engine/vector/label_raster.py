@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -16,6 +14,8 @@ from rasterio.warp import Resampling, reproject
 
 from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.errors import EngineError
+from ...protocol.nodata import AS_DECLARED, NoData
+from ...protocol.places import same_file
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from .class_names import text_key
@@ -69,17 +69,20 @@ class Pair:
     how: str
 
 
-def open_label_raster(path: str, styles: Sequence[StyledClass] = (), drawn: ClassTable | None = None) -> LabelRaster:
+def open_label_raster(
+    path: str, styles: Sequence[StyledClass] = (), drawn: ClassTable | None = None, nodata: NoData = AS_DECLARED
+) -> LabelRaster:
     """A class raster with the classes that occur in it; close its ``raster`` when done.
 
-    Nodata and masked pixels are unlabelled, and so is 0 unless legend or colour table name it. What the legend calls
+    Nodata, of the file or the user, and masked pixels are unlabelled, and so is 0 unless legend or colour table name
+    it. What the legend calls
     "Unclassified" or the like, transparent values and undeclared fill are unlabelled too, unless a style gives them
     another name or the ``drawn`` labels have that class. Names come from categories, attribute table or our own tags,
     colours from the colour table; a style goes before both.
     Raises EngineError("bad_input") for images, fractions, or more than 255 values; "too_few_labels" where
     nothing is labelled.
     """
-    raster = Raster(path)
+    raster = Raster(path, nodata)
     try:
         title = f'the label raster "{raster.name}"'
         _check_classes_only(raster, title)
@@ -144,7 +147,7 @@ def pair(labels: Sequence[LabelRaster], images: Sequence[Raster]) -> tuple[list[
     notes: list[str] = []
     for number, label in enumerate(labels):
         for image in images:
-            if _same_file(label.raster.path, image.path):
+            if same_file(label.raster.path, image.path):
                 raise EngineError(
                     "bad_input",
                     f'"{image.name}" is given both as an image and as labels.',
@@ -302,9 +305,3 @@ def _drawn(legend: Legend, drawn: ClassTable | None) -> set[int]:
     names = {text_key(entry.name).casefold() for entry in drawn.classes}
     codes = set() if drawn.made_codes else {entry.code for entry in drawn.classes}
     return codes - {0} | {value for value, name in legend.names.items() if text_key(name).casefold() in names}
-
-
-def _same_file(first: str, second: str) -> bool:
-    if os.path.exists(first) and os.path.exists(second):
-        return os.path.samefile(first, second)
-    return Path(first) == Path(second)

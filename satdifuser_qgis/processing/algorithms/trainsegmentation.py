@@ -359,6 +359,7 @@ class TrainSegmentation(EngineAlgorithm):
             raster_styles=_raster_styles(rasters),
             report=outputs[self.REPORT],
             nodata=_nodata([image, *more]),
+            label_nodata=_nodata(rasters),
         )
 
     def _labels(
@@ -430,7 +431,7 @@ def _model_name(target: str, image: str) -> str:
 
 
 def _nodata(images: List[Image]) -> Tuple[NoData, ...]:
-    """Of each image; () where none has any of its own."""
+    """Of each image or label raster; () where none has any of its own."""
     found = tuple(image.nodata for image in images)
     return found if any(each != AS_DECLARED for each in found) else ()
 
