@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .fusers import Fused, build_fuser
 from .heads import build_head
 from .heads.layers import given, mixed
+from .heads.pixel_networks import PixelNetworks
 from .heads.pixels import PixelClassifier
 from .streams import Scale
 
@@ -25,8 +26,8 @@ class DecoderConfig:
     features.
     groups, blocks: of the projections, groups 0 chooses. head_channels: inner width of the head, 0 for its own.
     landmarks: tiles that the scene head's kernel machine compares with; its side channels are statistics of a tile.
-    pixels: whether a classifier of single pixels stands beside fuser and head. share: what those two count for in the
-    probabilities then, 0 to 1.
+    pixels: whether classifiers of single pixels stand beside fuser and head. share: what those two count for in the
+    probabilities then, 0 to 1. encoded: the companion encoder's maps that those of single pixels read, () for none.
     What belongs to other fusers or heads is ignored.
     """
 
@@ -52,6 +53,7 @@ class DecoderConfig:
     landmarks: int = 0
     pixels: bool = False
     share: float = 1.0
+    encoded: tuple[Scale, ...] = ()
 
     def fuser_options(self) -> dict[str, Any]:
         """What the chosen fuser is built with."""
@@ -101,7 +103,7 @@ class Decoder(nn.Module):
         self.head = build_head(
             config.head, config.width, strides, config.classes, config.side_channels, **config.head_options()
         )
-        self.pixels = PixelClassifier(config.side_channels, config.classes) if config.pixels else None
+        self.pixels = _pixels(config)
         self.give_share(config.share)
 
     def give_share(self, share: float) -> None:
@@ -115,14 +117,26 @@ class Decoder(nn.Module):
         """False where the map is all left to single pixels; then `forward` may be given an empty pyramid."""
         return self.pixels is None or self.config.share > 0
 
-    def forward(self, pyramid: Sequence[Tensor], size: tuple[int, int], side: Tensor | None = None) -> Tensor:
+    @property
+    def uses_encoder(self) -> bool:
+        """False where `forward` may be given no maps of the encoder."""
+        return bool(self.config.encoded) and self.config.share < 1
+
+    def forward(
+        self,
+        pyramid: Sequence[Tensor],
+        size: tuple[int, int],
+        side: Tensor | None = None,
+        encoded: Sequence[Tensor] = (),
+    ) -> Tensor:
         """Logits (B,classes,H,W), or (B,classes) of a linear head.
 
-        pyramid: per scale (B,T,ΣC,h,w). size: (H,W) of the image. side: (B,side_channels,H,W).
+        pyramid: per scale (B,T,ΣC,h,w). size: (H,W) of the image. side: (B,side_channels,H,W). encoded: maps (B,C,h,w)
+        of the encoder, finest first.
         """
         if self.pixels is None or self.config.share == 1:
             return self.head(self.fuser(pyramid).maps, size, side)
-        plain: Tensor = self.pixels(given(side, self.config.side_channels))
+        plain: Tensor = self.pixels(given(side, self.config.side_channels), encoded)
         if not self.uses_features:
             return plain
         return mixed(self.head(self.fuser(pyramid).maps, size, side), plain, self.config.share)
@@ -173,6 +187,14 @@ class Decoder(nn.Module):
         weights = self.fuser([level[None].to(device).float() for level in pyramid]).weights
         gates = [weights[f"gate{number}"][0] for number in range(len(self.config.scales))]
         return gates if self.config.fusion == "mixture" else [gate.mean((-2, -1)) for gate in gates]
+
+
+def _pixels(config: DecoderConfig) -> PixelNetworks | PixelClassifier | None:
+    if not config.pixels:
+        return None
+    if config.encoded:
+        return PixelNetworks(config.side_channels, config.encoded, config.classes)
+    return PixelClassifier(config.side_channels, config.classes)
 
 
 def _rows(times: Sequence[int], names: Sequence[str], shares: Tensor) -> list[dict[str, float | int | str]]:

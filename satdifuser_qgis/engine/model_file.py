@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ..protocol import folders
 from ..protocol.classes import LandCoverClass
@@ -24,7 +24,8 @@ from .raster.units import Units
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+# 2: an encoder is read beside the diffusion model, of which earlier versions know nothing.
+FORMATS = (1, 2)
 KEY = "satdifuser"
 # What the names of a fine-tuned backbone's tensors begin with.
 BACKBONE = "backbone."
@@ -49,6 +50,15 @@ class BackboneReference:
 
 
 @dataclass(frozen=True)
+class EncoderReference:
+    """Which companion encoder is read: its name, the SHA-256 of its weights, and how many times images are enlarged."""
+
+    name: str
+    digest: str
+    enlarged: int
+
+
+@dataclass(frozen=True)
 class ModelHeader:
     """All of a model but its tensors.
 
@@ -57,7 +67,7 @@ class ModelHeader:
     the model was trained at, in metres, 0 where unknown. ``tile_px`` is the side of a tile, in pixels of that size.
     ``features`` and ``decoder`` are the constructor values of `features.Recipe` and `decoder.DecoderConfig`.
     ``units`` are the scale and offset that the training raster declares for each band; the numbers of ``scaling`` are
-    in them. Older models have () and do not know.
+    in them. Older models have () and do not know. ``encoder`` is None where none is read.
     """
 
     name: str
@@ -72,12 +82,13 @@ class ModelHeader:
     decoder: dict[str, Any]
     spectral: bool = True
     task: str = "segmentation"
-    format: int = FORMAT
+    format: int = 1
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     units: tuple[Units, ...] = ()
     band_centres_nm: tuple[float, ...] = ()
+    encoder: Optional[EncoderReference] = None
 
 
 _FIELDS = frozenset(ModelHeader.__dataclass_fields__)
@@ -102,10 +113,11 @@ def read_header(path: str | os.PathLike[str]) -> ModelHeader:
     """The header of a model file. Raises EngineError("bad_model") where it is none of ours or too new."""
     path = Path(path)
     plain = _plain_header(path)
-    if plain.get("format") != FORMAT:
+    if plain.get("format") not in FORMATS:
         raise EngineError(
             "bad_model",
-            f'The model "{path.name}" has format {plain.get("format")!r}, this version reads format {FORMAT}.',
+            f'The model "{path.name}" has format {plain.get("format")!r}, this version reads {FORMATS[0]} to '
+            f"{FORMATS[-1]}.",
             "Update the plugin, or train the model again.",
         )
     try:
@@ -209,6 +221,7 @@ def _header_from(plain: dict[str, Any]) -> ModelHeader:
         (any(a >= b for a, b in zip(header.scaling.low, header.scaling.high, strict=True)), "scaling has no range"),
         (len(header.units) not in (0, 3), "units are not of three bands"),
         (any(not each.scale > 0 for each in header.units), "units have no scale"),
+        (bool(header.decoder.get("encoded")) != (header.encoder is not None), "encoder and decoder differ"),
         (header.gsd_m < 0, "the pixel size is negative"),
         (not 8 <= header.tile_px <= _LARGEST_TILE, f"tiles have {header.tile_px} px"),
     ):

@@ -12,6 +12,8 @@ HEAD = ("automatic", "light", "upernet")
 EXTRACTION = ("automatic", "noised", "inversion", "clean")
 # What is trained: fusion and head on a frozen backbone, or the backbone with them where that pays.
 FINETUNE = ("frozen", "backbone")
+# The encoder that is read beside the diffusion model.
+ENCODER = ("automatic", "none", "EfficientNet-Lite2")
 DEVICE = ("automatic", "cpu", "cuda", "mps")
 # Of backbones that know metadata: leave the numbers out, give zeros, or the image's own. A text in requests.
 METADATA = ("none", "zeros", "raster")

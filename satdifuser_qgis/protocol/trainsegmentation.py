@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Dict, Tuple
 
-from .choices import DEVICE, EXTRACTION, FINETUNE, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
+from .choices import DEVICE, ENCODER, EXTRACTION, FINETUNE, FUSION, HEAD, METADATA, SCALING, check_choice, check_threads
 from .classes import StyledClass
 from .errors import FieldError
 from .nodata import NoData
@@ -28,7 +28,8 @@ class TrainSegmentationRequest:
     better. ``styles`` are class names, colours and order from the user's own style of the vector layer, and
     ``raster_styles`` those of each label raster, () where it has none. ``divisor`` belongs to scaling 3. ``nodata`` is
     what the user set for each image beside what it declares, ``input`` first, or () where nothing is set;
-    ``label_nodata`` the same for each label raster.
+    ``label_nodata`` the same for each label raster. ``encoder`` is the companion encoder whose maps the classifiers of
+    single pixels read; automatic takes it where it is installed and ``spectral`` is chosen.
     What is no parameter of the Toolbox: ``streams``, ``metadata`` (of backbones that know it), ``published`` (as
     SatDiFuser's published code does), ``threads``, ``name`` (empty: that of the file), ``styles``, ``raster_styles``,
     ``label_copies``, ``nodata``, ``label_nodata``.
@@ -70,6 +71,7 @@ class TrainSegmentationRequest:
     report: str = ""
     nodata: Tuple[NoData, ...] = ()
     label_nodata: Tuple[NoData, ...] = ()
+    encoder: int = 0
 
     def __post_init__(self) -> None:
         if not self.labels and not self.label_rasters:
@@ -122,6 +124,12 @@ class TrainSegmentationRequest:
                 "cannot be chosen with it. Leave that out, or choose noised (1)"
             )
         check_choice("finetune", self.finetune, FINETUNE)
+        check_choice("encoder", self.encoder, ENCODER)
+        if self.encoder > 1 and not self.spectral:
+            raise FieldError(
+                f"{{encoder}} is {ENCODER[self.encoder]} ({self.encoder}), which is read beside the band values, but "
+                "{spectral} is off. Switch that on, or choose no encoder (1)"
+            )
         if self.finetune and (EXTRACTION[self.extraction] == "inversion" or self.validation == 0):
             raise FieldError(
                 f"{{finetune}} is fine-tuned ({self.finetune}), but {{extraction}} is {EXTRACTION[self.extraction]} "

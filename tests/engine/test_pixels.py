@@ -19,13 +19,12 @@ from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.streams import Scale
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
 from satdifuser_qgis.engine.training.learners import OnFeatures
-from satdifuser_qgis.engine.training.loop import FitSettings, fit, new_decoder
+from satdifuser_qgis.engine.training.loop import FitSettings, class_counts, fit, new_decoder
 from satdifuser_qgis.engine.training.pixels import (
     MOST_PX,
     SHARES,
     UNKNOWN_SHARE,
     Weighing,
-    _count,
     _labelled,
     add_pixels,
     best_and_chosen,
@@ -108,7 +107,7 @@ def test_of_many_pixels_the_rare_ones_are_all_kept():
     target[:10, :10], target[20:420] = 1, 2
     unknown = torch.full_like(target, -1)
     sample = Sample([], torch.randn(3, side, side), target, unknown, unknown, (0, 0))
-    counts = _count([sample], classes)
+    counts = class_counts([sample], classes)
     kept = counts.clamp(max=MOST_PX // classes)
     values, targets = _labelled([sample], kept / counts, 0)
     found = torch.bincount(targets, minlength=classes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -39,8 +41,8 @@ class PixelClassifier(nn.Module):
         logits: Tensor = self.layers((values - self.mean) / self.deviation)
         return logits
 
-    def forward(self, side: Tensor) -> Tensor:
-        """(B,S,H,W) → logits (B,classes,H,W)."""
+    def forward(self, side: Tensor, encoded: Sequence[Tensor] = ()) -> Tensor:
+        """(B,S,H,W) → logits (B,classes,H,W). It reads no maps of an encoder."""
         return self.of_values(pixel_values(side)).movedim(-1, 1)
 
 

@@ -14,6 +14,9 @@ from ...protocol.codec import from_plain
 from ...protocol.errors import EngineError
 from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
+from ..encoders.encoder import load_encoder
+from ..encoders.encoding import Encoding
+from ..encoders.weights import NotInstalled
 from ..features import Extractor, Recipe
 from ..model_file import ModelHeader, read_model, split_tensors
 from ..raster.read import Raster
@@ -36,9 +39,16 @@ def extract(
 class LandCoverModel:
     """Tiles in, logits out. Build it with `load`, or from its parts while training."""
 
-    def __init__(self, header: ModelHeader, extractor: Extractor, decoder: Decoder, device: torch.device) -> None:
+    def __init__(
+        self,
+        header: ModelHeader,
+        extractor: Extractor,
+        decoder: Decoder,
+        device: torch.device,
+        encoding: Encoding | None = None,
+    ) -> None:
         self.header = header
-        self.extractor = extractor
+        self.extractor, self.encoding = extractor, encoding
         self.decoder = decoder.eval().to(device)
         self.device = device
 
@@ -46,7 +56,7 @@ class LandCoverModel:
     def load(cls, path: Path, device: torch.device) -> LandCoverModel:
         """Raises EngineError("bad_model") where the file, its backbone or their agreement is broken."""
         header, extractor, decoder = read_parts(path, device, "segmentation", Decoder)
-        return cls(header, extractor, decoder, device)
+        return cls(header, extractor, decoder, device, _encoding(header, device) if decoder.uses_encoder else None)
 
     @torch.inference_mode()
     def logits(self, tiles: Tensor, raster: Raster, positions: Sequence[tuple[int, int]]) -> Tensor:
@@ -59,13 +69,19 @@ class LandCoverModel:
         tiles = resize(tiles, self.header.tile_px).to(self.device)
         # A model of single pixels alone needs no features: its maps take a fraction of the time.
         pyramid = extract(self.extractor, tiles, raster, positions, side) if self.decoder.uses_features else []
+        encoded = self.encoding(tiles) if self.encoding else []
         spectral = tiles if self.header.spectral else None
         # On a CPU a tile at a time: its maps then stay in the caches, and fusing takes two thirds of the time.
         step = 1 if self.device.type == "cpu" else len(tiles)
         parts = [slice(at, at + step) for at in range(0, len(tiles), step)]
         size = (tiles.shape[-2], tiles.shape[-1])
         logits = [
-            self.decoder([level[part] for level in pyramid], size, None if spectral is None else spectral[part])
+            self.decoder(
+                [level[part] for level in pyramid],
+                size,
+                None if spectral is None else spectral[part],
+                [maps[part] for maps in encoded],
+            )
             for part in parts
         ]
         return resize(torch.cat(logits).float(), side).cpu()
@@ -98,6 +114,27 @@ def read_parts(
             str(error),
         ) from error
     return header, extractor, decoder
+
+
+def _encoding(header: ModelHeader, device: torch.device) -> Encoding | None:
+    """The encoder that the model reads. Raises EngineError where it is not that of the training."""
+    if header.encoder is None:
+        return None
+    encoder = load_encoder(device)
+    if isinstance(encoder, NotInstalled):
+        raise EngineError(
+            "engine_broken",
+            f'The model "{header.name}" reads the encoder {header.encoder.name}, which is not installed.',
+            encoder.remedy,
+        )
+    if (encoder.name, encoder.digest) != (header.encoder.name, header.encoder.digest):
+        raise EngineError(
+            "bad_model",
+            f'The model "{header.name}" was trained with the encoder {header.encoder.name}, but {encoder.name} with '
+            "other weights is installed.",
+            "Train the model again.",
+        )
+    return Encoding(encoder, header.encoder.enlarged)
 
 
 def _where(header: ModelHeader, path: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ...protocol.choices import EXTRACTION, FUSION, HEAD, SCALING
+from ...protocol.choices import ENCODER, EXTRACTION, FUSION, HEAD, SCALING
 from ...protocol.classes import LandCoverClass
 from ...protocol.codec import to_plain
 from ...protocol.errors import EngineError
@@ -20,11 +20,14 @@ from ...protocol.nodata import AS_DECLARED
 from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ..backbones import Backbone, load_backbone
 from ..decoder import Decoder, DecoderConfig
+from ..encoders.encoder import load_encoder
+from ..encoders.encoding import Encoding, enlargement
+from ..encoders.weights import NotInstalled
 from ..failures import explain
 from ..features import Extractor, Recipe
 from ..inference.device import choose_device, device_title
 from ..inference.tiles import side_in_raster
-from ..model_file import BackboneReference, ModelHeader, backbone_tensors, place_in_store, write_model
+from ..model_file import BackboneReference, EncoderReference, ModelHeader, backbone_tensors, place_in_store, write_model
 from ..outputs import Outputs
 from ..raster.fill import fill_note
 from ..raster.grid import no_crs
@@ -62,6 +65,8 @@ from ..training.summary import label_lines, report_data
 # Sides of a tile in pixels of the network: what the compact model reads at a glance, and the smaller size
 # that latent models of the Stable Diffusion family were trained at.
 TILE_PX = {"pixel": 128, "latent": 256}
+# With the encoder, whose coarse maps feel a tile's edge some 50 pixels deep.
+ENCODED_TILE_PX = 256
 # Tiles over which the report's weights of a fuser are taken, where they differ from tile to tile.
 SHOWN_TILES = 16
 # What the table beside a report ends in, so that it replaces no other table of that name.
@@ -92,10 +97,11 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         if request.finetune:
             check_compact(backbone)
         extractor = Extractor(backbone, _recipe(request, backbone), device)
-        tile_px = TILE_PX[backbone.space]
         first = next(raster for raster, window in zip(rasters, labels.windows, strict=True) if not window.empty)
         _tell_pixel_size(backbone, first, reporter)
         gsd = first.grid.gsd_m or 0.0
+        encoding = _encoding(request, device, gsd, reporter)
+        tile_px = max(TILE_PX[backbone.space], ENCODED_TILE_PX if encoding else 0)
         images = [
             LabelledImage(raster, chosen, reader, window, side_in_raster(tile_px, gsd, raster.grid.gsd_m))
             for raster, chosen, reader, window in zip(rasters, bands, labels.readers, labels.windows, strict=True)
@@ -106,10 +112,10 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
             images, repeats = labelled_once(images, reporter)
             labels = replace(labels, notes=(*copies, *labels.notes, *repeats))
             ground = survey(images, labels.classes, tile_px, request.validation, request.seed, reporter)
-        ground = within_budget(ground, extractor, reporter)
-        config = _decoder_config(request, extractor, len(ground.classes))
+        ground = within_budget(ground, extractor, encoding, reporter)
+        config = _decoder_config(request, extractor, encoding, len(ground.classes))
         settings = fit_settings(len(ground.tiles), request.epochs, request.seed)
-        costs = measure_costs(extractor, config, tile_px, bool(request.finetune))
+        costs = measure_costs(extractor, encoding, config, tile_px, bool(request.finetune))
         tuning = _tuning(request, ground)
         tuning_s = tuning_seconds(ground, tuning, costs) if tuning else 0.0
         weighing_s = weighing_seconds(ground, costs) if config.pixels else 0.0
@@ -120,7 +126,7 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         )
         scalings = measure_scalings(images, scaling, request.divisor, reporter)
         part = whole.part(costs.seconds(len(ground.tiles), 0))
-        samples = samples_of(ground, extractor, scalings, part, "Computing features")
+        samples = samples_of(ground, extractor, encoding, scalings, part, "Computing features")
         part = whole.part(costs.seconds(0, settings.steps))
         decoder, result = train(ground, samples, config, settings, device, request.spectral, part)
         fusion = decoder.fusion_table([sample.pyramid for sample in samples[:: max(1, len(samples) // SHOWN_TILES)]])
@@ -139,7 +145,9 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
         if weighing:
             result = replace(result, matrices=weighing.matrices)
             reporter.log(weighing.sentence)
-        header = _header(request, ground, extractor, decoder, scalings[0], gsd, result, tried, tuned, weighing)
+        header = _header(
+            request, ground, extractor, encoding, decoder, scalings[0], gsd, result, tried, tuned, weighing
+        )
     tensors = decoder.state_dict()
     if header.backbone.tuned:
         tensors |= backbone_tensors(extractor.backbone.network.state_dict())
@@ -238,7 +246,24 @@ def _tuning(request: TrainSegmentationRequest, ground: Ground) -> FitSettings | 
     return tuning_settings(len(ground.tiles), request.epochs, request.seed)
 
 
-def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, classes: int) -> DecoderConfig:
+def _encoding(
+    request: TrainSegmentationRequest, device: torch.device, gsd_m: float, reporter: Reporter
+) -> Encoding | None:
+    """The companion encoder, if it is to be read. Raises EngineError where it was chosen and is not installed."""
+    if ENCODER[request.encoder] == "none" or not request.spectral:
+        return None
+    encoder = load_encoder(device)
+    if not isinstance(encoder, NotInstalled):
+        return Encoding(encoder, enlargement(gsd_m))
+    if request.encoder:
+        raise EngineError("engine_broken", encoder.message, encoder.remedy)
+    reporter.log(str(encoder), "warning")
+    return None
+
+
+def _decoder_config(
+    request: TrainSegmentationRequest, extractor: Extractor, encoding: Encoding | None, classes: int
+) -> DecoderConfig:
     head = HEAD[request.head or 1]
     return DecoderConfig(
         fusion=FUSION[request.fusion or 1],
@@ -249,6 +274,7 @@ def _decoder_config(request: TrainSegmentationRequest, extractor: Extractor, cla
         side_channels=3 if request.spectral else 0,
         pixels=request.spectral,
         head_channels=HEAD_CHANNELS[head],
+        encoded=encoding.scales if encoding else (),
     )
 
 
@@ -302,6 +328,7 @@ def _header(
     request: TrainSegmentationRequest,
     ground: Ground,
     extractor: Extractor,
+    encoding: Encoding | None,
     decoder: Decoder,
     scaling: Scaling,
     gsd_m: float,
@@ -340,7 +367,15 @@ def _header(
         scores=_scores(ground, result),
         versions=_versions(),
         units=units_of(first.raster, first.bands),
+        encoder=_encoder_reference(encoding),
+        format=2 if encoding else 1,
     )
+
+
+def _encoder_reference(encoding: Encoding | None) -> EncoderReference | None:
+    if encoding is None:
+        return None
+    return EncoderReference(encoding.encoder.name, encoding.encoder.digest, encoding.enlarged)
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,9 @@ import torch
 
 from ..backbones import METADATA_NAMES
 from ..decoder import DecoderConfig
+from ..encoders.encoding import Encoding
 from ..features import Extractor
+from .crops import crop_side
 from .learners import WithBackbone
 from .loop import BATCH, new_decoder, segmentation_loss
 from .samples import Sample
@@ -29,13 +31,17 @@ class Costs:
         return self.tile_s * tiles + self.step_s * steps
 
 
-def measure_costs(extractor: Extractor, config: DecoderConfig, tile_px: int, finetune: bool = False) -> Costs:
-    """Looks at no pixel: a tile of zeros, and steps on quarters of it."""
+def measure_costs(
+    extractor: Extractor, encoding: Encoding | None, config: DecoderConfig, tile_px: int, finetune: bool = False
+) -> Costs:
+    """Looks at no pixel: a tile of zeros, and steps on crops of it."""
     pixels = torch.zeros(1, 3, tile_px, tile_px)
     metadata = torch.zeros(1, len(METADATA_NAMES)) if extractor.recipe.metadata == "raster" else None
     with torch.inference_mode():
         tile_s = _fastest(lambda: extractor(pixels, [(0, 0)], metadata))
-        half = tile_px // 2
+        if encoding:
+            tile_s += _fastest(lambda: encoding(pixels))
+        half = crop_side(tile_px, extractor.scales[-1].stride)
         pyramid = extractor(pixels[..., :half, :half], [(0, 0)], metadata)
     decoder = new_decoder(config, 0).to(extractor.device)
     levels = [level.clone().repeat(BATCH, *[1] * (level.ndim - 1)).float() for level in pyramid]

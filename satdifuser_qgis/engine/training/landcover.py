@@ -13,6 +13,7 @@ from ...protocol.choices import SCALING
 from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
+from ..encoders.encoding import Encoding
 from ..features import Extractor
 from ..raster.grid import Window
 from ..raster.normalise import Scaling, in_units, measure, units_of
@@ -111,9 +112,9 @@ def survey(
     return Ground(images, larger, tiles, held_back, square_px * merge, classes, tile_px, {NO_DATA: without_data})
 
 
-def within_budget(ground: Ground, extractor: Extractor, reporter: Reporter) -> Ground:
+def within_budget(ground: Ground, extractor: Extractor, encoding: Encoding | None, reporter: Reporter) -> Ground:
     """The ground with as many tiles as the memory kept for their features holds, all classes well represented."""
-    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, ground.tile_px, len(extractor.recipe.times)))
+    limit = max(BATCH, FEATURE_BUDGET // bytes_per_tile(extractor, encoding, ground.tile_px))
     tiles = choose_tiles(ground.tiles, limit, extractor.recipe.seed)
     if len(tiles) == len(ground.tiles):
         return ground
@@ -188,7 +189,7 @@ def choose_scaling(
         scalings = measure_scalings(ground.images, name, divisor, whole.reporter)
         part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
         message = f"Trying scaling by {name}"
-        samples = samples_of(part, extractor, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
+        samples = samples_of(part, extractor, None, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
         learner = OnFeatures(new_decoder(config, settings.seed), extractor.device, spectral)
         trial = replace(settings, steps=min(settings.steps, TRIAL_STEPS), patience=0)
         result = fit(
@@ -229,12 +230,17 @@ def measure_scalings(images: Sequence[LabelledImage], kind: str, divisor: float,
 
 
 def samples_of(
-    ground: Ground, extractor: Extractor, scalings: Sequence[Scaling], reporter: Reporter, message: str
+    ground: Ground,
+    extractor: Extractor,
+    encoding: Encoding | None,
+    scalings: Sequence[Scaling],
+    reporter: Reporter,
+    message: str,
 ) -> list[Sample]:
     """Features of the ground's tiles."""
     return compute_samples(
-        ground.images, ground.lattices, ground.tiles, ground.held_back, extractor, scalings, ground.tile_px, BATCH,
-        reporter, message,
+        ground.images, ground.lattices, ground.tiles, ground.held_back, extractor, encoding, scalings,
+        ground.tile_px, BATCH, reporter, message,
     )  # fmt: skip
 
 

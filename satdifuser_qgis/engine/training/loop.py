@@ -152,15 +152,20 @@ def new_decoder(config: DecoderConfig, seed: int) -> Decoder:
     return Decoder(config)
 
 
+def class_counts(samples: Sequence[Sample], classes: int) -> Tensor:
+    """(K,) pixels to train on."""
+    counts = torch.zeros(classes)
+    for sample in samples:
+        counts += torch.bincount(sample.target[sample.target != UNLABELLED], minlength=classes)
+    return counts
+
+
 def class_weights(samples: Sequence[Sample], classes: int) -> Tensor:
     """(K,) weights of the loss: the inverse square root of a class's share, mean 1 over the classes present.
 
     The full inverse would let a road of a few pixels outshout a forest; the root is the usual middle way.
     """
-    counts = torch.zeros(classes)
-    for sample in samples:
-        known = sample.target[sample.target != UNLABELLED]
-        counts += torch.bincount(known, minlength=classes).float()
+    counts = class_counts(samples, classes)
     weights = torch.where(counts > 0, counts.clamp(min=1).rsqrt(), torch.zeros(()))
     return weights / weights[weights > 0].mean().clamp(min=1e-12)
 

@@ -17,11 +17,13 @@ from torch.nn import functional
 
 from ..decoder import Decoder
 from ..heads.layers import mixed
+from ..heads.pixel_networks import PixelNetworks
 from ..heads.pixels import PixelClassifier, pixel_values
 from ..report.scores import score
 from ..reporter import Reporter
 from .learners import Learner
-from .loop import class_weights, diverged
+from .loop import class_counts, class_weights, diverged
+from .pixel_networks import fit_networks
 from .samples import UNLABELLED, Sample
 
 STEPS, BATCH_PX, MOST_PX = 400, 512, 200_000
@@ -85,7 +87,10 @@ def add_pixels(
     classifier = decoder.pixels
     if classifier is None:
         raise ValueError("this decoder has no classifier of pixels")
-    fit_pixels(classifier.cpu(), samples, classes, seed)
+    if isinstance(classifier, PixelNetworks):
+        fit_networks(classifier.cpu(), samples, classes, seed, reporter)
+    else:
+        fit_pixels(classifier.cpu(), samples, classes, seed)
     classifier.to(learner.device)
     found = _weigh(learner, classifier, samples, classes, reporter)
     decoder.give_share(found.share)
@@ -94,7 +99,7 @@ def add_pixels(
 
 def fit_pixels(classifier: PixelClassifier, samples: Sequence[Sample], classes: int, seed: int) -> None:
     """Trains in place, on the CPU, in about a second: of each class on at most its part of 200,000 pixels."""
-    counts = _count(samples, classes)
+    counts = class_counts(samples, classes)
     kept = counts.clamp(max=MOST_PX // classes)
     values, targets = _labelled(samples, kept / counts.clamp(min=1), seed)
     # A class of which fewer pixels are looked at counts for all that it has.
@@ -113,14 +118,6 @@ def fit_pixels(classifier: PixelClassifier, samples: Sequence[Sample], classes: 
     classifier.eval()
 
 
-def _count(samples: Sequence[Sample], classes: int) -> Tensor:
-    """(K,) pixels to train on."""
-    counts = torch.zeros(classes)
-    for sample in samples:
-        counts += torch.bincount(sample.target[sample.target != UNLABELLED], minlength=classes)
-    return counts
-
-
 def _labelled(samples: Sequence[Sample], shares: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Values (N,3S) and classes (N,) of pixels to train on: of each class about its share (K,), drawn by chance."""
     generator = torch.Generator().manual_seed(seed)
@@ -137,7 +134,11 @@ def _labelled(samples: Sequence[Sample], shares: Tensor, seed: int) -> tuple[Ten
 
 @torch.inference_mode()
 def _weigh(
-    learner: Learner, classifier: PixelClassifier, samples: Sequence[Sample], classes: int, reporter: Reporter
+    learner: Learner,
+    classifier: PixelNetworks | PixelClassifier,
+    samples: Sequence[Sample],
+    classes: int,
+    reporter: Reporter,
 ) -> Weighing:
     checking = [sample for sample in samples if bool((sample.held_back != UNLABELLED).any())]
     weights = class_weights(samples, classes)
@@ -150,7 +151,8 @@ def _weigh(
             known = sample.held_back != UNLABELLED
             truth = sample.held_back[known]
             fused = learner.logits([sample])[0][0].float().cpu()[:, known].T
-            plain = classifier(sample.pixels[None].to(learner.device))[0].float().cpu()[:, known].T
+            encoded = [maps[None].to(learner.device).float() for maps in sample.encoded]
+            plain = classifier(sample.pixels[None].to(learner.device), encoded)[0].float().cpu()[:, known].T
             block = sample.block[known].numpy()
             cells = (sample.block[known] * classes + truth) * classes
             for place, share in enumerate(SHARES):

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..encoders.encoding import Encoding
 from ..features import Extractor
 from ..inference.landcover_model import extract
 from ..inference.tiles import TileGrid, read_tile, resize, tile_grid
@@ -66,7 +67,7 @@ class Sample:
     """A tile ready for training: float16 features per scale (T, C, h, w), scaled pixels (3, n, n), two label maps
     (n, n) of class indices, one for training and one for validation, -1 elsewhere, and for each pixel (n, n) which
     of the blocks held back it lies in (their place in sorted order), else -1. ``position``: the tile's row and column
-    in its image."""
+    in its image. ``encoded``: float16 maps of the companion encoder (C, h, w), finest first, if it is read."""
 
     pyramid: list[Tensor]
     pixels: Tensor
@@ -74,6 +75,7 @@ class Sample:
     held_back: Tensor
     block: Tensor
     position: tuple[int, int]
+    encoded: tuple[Tensor, ...] = ()
 
 
 def find_tiles(
@@ -117,10 +119,13 @@ def choose_tiles(tiles: Sequence[LabelledTile], limit: int, seed: int) -> list[L
     return [tiles[i] for i in sorted(chosen)]
 
 
-def bytes_per_tile(extractor: Extractor, tile_px: int, times: int) -> int:
+def bytes_per_tile(extractor: Extractor, encoding: Encoding | None, tile_px: int) -> int:
     """What one tile's float16 features take."""
-    sides = [(math.ceil(tile_px / scale.stride), sum(scale.channels)) for scale in extractor.scales]
-    return sum(2 * times * channels * side**2 for side, channels in sides)
+    times = len(extractor.recipe.times)
+    read = [(times, scale) for scale in extractor.scales] + [
+        (1, scale) for scale in (encoding.scales if encoding else ())
+    ]
+    return sum(2 * each * sum(scale.channels) * math.ceil(tile_px / scale.stride) ** 2 for each, scale in read)
 
 
 def compute_samples(
@@ -129,6 +134,7 @@ def compute_samples(
     tiles: Sequence[LabelledTile],
     held_back: frozenset[BlockId],
     extractor: Extractor,
+    encoding: Encoding | None,
     scalings: Sequence[Scaling],
     tile_px: int,
     batch: int,
@@ -144,10 +150,13 @@ def compute_samples(
         positions = [(tile.row, tile.column) for tile in part]
         with torch.inference_mode():
             pyramid = extract(extractor, pixels, image.raster, positions, image.side)
+            encoded = encoding(pixels) if encoding else []
         for index, tile in enumerate(part):
             maps = _targets(image, lattices[tile.image], tile, numbers, tile_px)
-            features = [level[index].to("cpu", torch.float16).clone() for level in pyramid]
-            samples.append(Sample(features, pixels[index], *maps, (tile.row, tile.column)))
+            features, beside = (
+                [level[index].to("cpu", torch.float16).clone() for level in read] for read in (pyramid, encoded)
+            )
+            samples.append(Sample(features, pixels[index], *maps, (tile.row, tile.column), tuple(beside)))
         reporter.progress(len(samples), len(tiles), "tiles", message)
     return samples
 
