@@ -67,6 +67,7 @@ class TrainingReport:
     ``blocks`` are the confusion matrices of the validation blocks that hold labels (true class in rows, order of
     ``classes``). ``split`` says in words what was used for validation, ``decided`` how diffusion features and single
     pixels share the map. ``table``: the name of the file beside the report that has the same figures.
+    ``stored_as``: the model's name in the model store, which is another one where that was taken.
     """
 
     model_name: str
@@ -84,6 +85,7 @@ class TrainingReport:
     inputs: tuple[InputImage, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     table: str = ""
+    stored_as: str = ""
 
     @property
     def matrix(self) -> Counts | None:
