@@ -316,7 +316,7 @@ def test_labels_beside_all_images_are_counted(request_, tmp_path):
     labels = write_label_layer(tmp_path / "some.gpkg", [inside, outside, outside], ["wood", "wood", "field"])
     notes = Notes()
     train(dataclasses.replace(request_, labels=labels, class_field="class", epochs=1), notes)
-    assert 'Labels of "some" that lie on no image are ignored: 1 of "field", 1 of "wood".' in notes.lines
+    assert 'Labels of "some" that lie on no image are ignored: 1 of "field" and 1 of "wood".' in notes.lines
 
 
 def test_an_image_without_labels_does_not_set_the_scaling(request_, tmp_path):

@@ -1,4 +1,4 @@
-"""What tells whether a raster is still the one that it was: its files, but not the statistics beside it."""
+"""What tells whether a raster is still the one that it was: all but the statistics that programs write beside it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,50 @@ import os
 from typing import Any
 from xml.etree import ElementTree  # nosec B405
 
-from .read import files_behind
+from .read import Raster, files_behind
 
-# Elements of GDAL's side files that say nothing where they are empty.
+# Elements that say nothing where they are empty.
 _FRAMES = ("PAMDataset", "PAMRasterBand", "Metadata")
+# With statistics, GDAL writes into side files also the names of bands, wherever it has them from.
+_BESIDE = ("Histograms", "Description")
+# GDAL does not write them back into a mosaic as they were; pixels are the same however they are cut into blocks.
+_BLOCKS = ("blockXSize", "blockYSize")
 
 
-def state_of_files(path: str) -> list[Any]:
-    """Of each file that a raster is read from, what changes with it, as JSON holds it; [] where that cannot be known,
-    as of rasters in archives and on the net.
+def state_of(raster: Raster) -> list[Any]:
+    """What a raster's pixels depend on, as JSON holds it: the names of its bands, samples of it, and of each file that
+    it is read from size and time of change. [] where that cannot be known, as of rasters in archives and on the net.
 
-    Of a side file (.aux.xml) what it says: QGIS writes statistics into it whenever it shows the raster, which change
-    nothing here.
+    Of side files (.aux.xml) and mosaics (.vrt), into which QGIS writes statistics when it shows a raster, it is what
+    they say beside these.
     """
-    paths = files_behind(path)
-    if not all(os.path.isfile(each) for each in paths):
+    paths = files_behind(raster.path)
+    if not paths or not all(os.path.isfile(path) for path in paths):
         return []
-    states = [
-        (each, _side_content(each) if each.lower().endswith(".aux.xml") else _size_and_time(each)) for each in paths
-    ]
-    return [state for state in states if state[1]]
+    states = [(path, state) for path in paths if (state := _state(path))]
+    # That of a mosaic is one of its text.
+    samples = "" if raster.path.lower().endswith(".vrt") else raster.fingerprint()
+    return [raster.band_names, samples, states]
 
 
-def _size_and_time(path: str) -> list[int]:
-    stat = os.stat(path)
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _side_content(path: str) -> list[Any] | None:
-    """What a side file says beside statistics, None for nothing."""
+def _state(path: str) -> list[Any] | None:
+    """None where it makes no difference whether the file is there."""
+    kind, stat = path.lower(), os.stat(path)
+    changed = [stat.st_size, stat.st_mtime_ns]
+    if not kind.endswith((".aux.xml", ".vrt")):
+        return changed
     try:
-        return _content(ElementTree.parse(path).getroot())  # noqa: S314 # nosec B314
-    except (OSError, ElementTree.ParseError):
-        return _size_and_time(path)
+        root = ElementTree.parse(path).getroot()  # noqa: S314 # nosec B314
+    except ElementTree.ParseError:
+        return changed
+    return _content(root, _BESIDE if kind.endswith(".aux.xml") else _BESIDE[:1])
 
 
-def _content(node: ElementTree.Element) -> list[Any] | None:
-    if node.tag == "Histograms" or node.get("key", "").startswith("STATISTICS_"):
+def _content(node: ElementTree.Element, left_out: tuple[str, ...]) -> list[Any] | None:
+    if node.tag in left_out or node.get("key", "").startswith("STATISTICS_"):
         return None
-    children = [content for child in node if (content := _content(child))]
+    children = [content for child in node if (content := _content(child, left_out))]
     text = (node.text or "").strip()
     if node.tag in _FRAMES and not children and not text:
         return None
-    return [node.tag, sorted(node.items()), text, children]
+    return [node.tag, sorted(item for item in node.items() if item[0] not in _BLOCKS), text, children]

@@ -32,7 +32,7 @@ from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.areas import ClassArea, area_lines
-from ..raster.changes import state_of_files
+from ..raster.changes import state_of
 from ..raster.fill import fill_note
 from ..raster.grid import Grid, Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
@@ -182,8 +182,8 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
 
     Empty for rasters in archives and on the net: of those it cannot be known whether they have changed.
     """
-    files = state_of_files(raster.path)
-    if not files:
+    state = state_of(raster)
+    if not state:
         return ""
     settings = to_plain(request)
     settings["bands"] = plan.bands
@@ -192,8 +192,7 @@ def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raste
     parts = [
         settings,
         hashlib.sha256(model_file.read_bytes()).hexdigest(),
-        raster.fingerprint(),
-        files,
+        state,
         to_plain(plan.scaling),
         [torch.__version__, torch.get_num_threads(), str(device), plugin_version(), FORM],
     ]
@@ -400,15 +399,14 @@ def _report(
     request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster, areas: tuple[ClassArea, ...]
 ) -> MapReport:
     unit = "m²" if raster.grid.pixel_area_m2 else "pixels"
-    off = "every patch stays"
     settings = {
         "Bands": raster.describe_bands(plan.bands),
         "Size": f"{plan.window.width:,} × {plan.window.height:,} pixels",
         "Overlap of tiles": f"{request.overlap} %",
-        "Smallest patch": f"{request.sieve:g} {unit}" if request.sieve else off,
+        "Smallest patch": f"{request.sieve:g} {unit}" if request.sieve else "every patch stays",
     }
     if request.polygons:
-        settings["Smallest polygon"] = f"{request.min_area:g} {unit}" if request.min_area else off
+        settings["Smallest polygon"] = f"{request.min_area:g} {unit}" if request.min_area else "every polygon stays"
     tuned = " (fine-tuned)" if header.backbone.tuned else ""
     made = {
         "Model": header.name,
