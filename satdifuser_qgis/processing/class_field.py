@@ -31,7 +31,7 @@ def check_class_field(source: Optional[QgsProcessingFeatureSource], field: str, 
     if classes:
         way_out = translate("SatDiFuser", "Fields that look like one: {fields}.").format(fields=", ".join(classes))
     else:
-        way_out = translate("SatDiFuser", "Choose the field that holds the classes.")
+        way_out = translate("SatDiFuser", "Choose the field that holds the classes, or draw several labels a class.")
     raise ValueError(f"{told} {way_out}")
 
 

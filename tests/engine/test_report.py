@@ -107,12 +107,18 @@ def test_numbers_stay_in_one_line_with_their_sign():
 
 def test_of_many_classes_ten_are_named_in_a_sentence():
     classes = tuple(LandCoverClass(code, f"plot {code}", "#7f7f7f") for code in range(1, 123))
-    matrices = [np.full((122, 122), pixels) for pixels in (5, 6, 7)]
+    matrices = [np.full((122, 122), pixels) + 999 * np.roll(np.eye(122, dtype=int), 1, axis=1) for pixels in (5, 6, 7)]
     verdict = judge(classes, [9] * 122, matrices)
     assert len(verdict.headline[-1]) < 600
     assert verdict.headline[-1].endswith(" and 112 more.")
     assert verdict.details[-1].startswith("More labels of plot 1, plot 2, ")
     assert "plot 10 and 112 more, in several places" in verdict.details[-1]
+    assert len(verdict.details) < 20
+    data = replace(report(), classes=classes, blocks=tuple(matrices), label_counts=(), table="valley.scores.csv")
+    html = training_report(data)
+    assert "That of 122 classes is in the table valley.scores.csv" in html
+    assert '<table class="confusion">' not in html
+    assert '<table class="confusion">' in training_report(replace(data, table=""))
 
 
 def test_a_missing_class_is_a_dash_never_nan():

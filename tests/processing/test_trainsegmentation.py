@@ -299,7 +299,7 @@ def test_a_field_that_numbers_the_labels_is_refused_before_the_engine_starts(tra
     assert said.endswith('Fields that look like one: "note".')
     note = numbered.fields().indexOf("note")
     numbered.dataProvider().changeAttributeValues({key: {note: "a"} for key in numbered.allFeatureIds()})
-    assert train.refusal(**wish).endswith("Choose the field that holds the classes.")
+    assert train.refusal(**wish).endswith("Choose the field that holds the classes, or draw several labels a class.")
 
 
 def test_a_layer_dissolved_by_class_may_have_another_value_in_each_feature(train, engine, chosen):

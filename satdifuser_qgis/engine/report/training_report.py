@@ -17,6 +17,7 @@ from .spread import spread
 from .verdict import GRADES, RULES, Checked, check_classes, judge
 
 TEMPLATE = "training.html.j2"
+MOST_IN_MATRIX = 30
 RIGHT_RGB, WRONG_RGB, WEIGHT_RGB = (15, 110, 100), (200, 78, 20), (53, 55, 140)
 
 
@@ -125,9 +126,10 @@ def training_report(data: TrainingReport) -> str:
 
 
 def _confusion(data: TrainingReport) -> list[dict[str, Any]]:
-    """Rows of the confusion matrix: shares of each true class with their colours; nothing without validation."""
+    """Rows of the confusion matrix: shares of each true class with their colours; nothing without validation, and where
+    it would be a wall of numbers, which the table beside the report holds."""
     matrix = data.matrix
-    if matrix is None:
+    if matrix is None or (data.table and len(data.classes) > MOST_IN_MATRIX):
         return []
     rows = []
     for index, item in enumerate(data.classes):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...protocol.classes import LandCoverClass
-from ..listing import listing
+from ..listing import MOST_NAMED, listing
 from .scores import Counts, Scores, score
 from .spread import DRAWS, Range, Spread, spread
 
@@ -96,7 +96,7 @@ def judge(classes: Sequence[LandCoverClass], trained_px: Sequence[int], blocks: 
     largest, *others = _confusions(checked, matrix) or [(0.0, "")]
     details = [
         _in_figures(scores, checked, found),
-        *(sentence for share, sentence in others if share >= SERIOUS_CONFUSION),
+        *[sentence for share, sentence in others if share >= SERIOUS_CONFUSION][:MOST_NAMED],
         *_doubts(checked, found, len(blocks)),
         *_advice(checked),
     ]
