@@ -45,6 +45,7 @@ class Outputs:
         self._parts: dict[Path, Path] = {}
         self._made: list[Path] = []
         self._afterwards: list[Callable[[], None]] = []
+        self._otherwise: list[Callable[[], None]] = []
         self._renaming = threading.RLock()
 
     def part(self, target: str | os.PathLike[str]) -> Path:
@@ -72,6 +73,10 @@ class Outputs:
     def after_commit(self, action: Callable[[], None]) -> None:
         """Calls ``action`` once all outputs have their names, and never where they do not come that far."""
         self._afterwards.append(action)
+
+    def after_failure(self, action: Callable[[], None]) -> None:
+        """Calls ``action`` where the ``with`` block ends by an error, before that is told."""
+        self._otherwise.append(action)
 
     def commit(self) -> None:
         """Renames every part that was written to its target, with its side files, replacing what was there.
@@ -158,6 +163,8 @@ class Outputs:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.discard()
+        for action in self._otherwise if error is not None else ():
+            action()
 
 
 def target_of(part: Path) -> Path:

@@ -80,6 +80,15 @@ class Part:
         self._whole.reporter.progress(at, self._whole.seconds, "", message)
 
 
+def took(seconds: float) -> str:
+    """ "under 1 second", "12 seconds", "3 minutes 20 seconds"."""
+    whole = round(seconds)
+    if whole < 1:
+        return "under 1 second"
+    parts = [(whole // 3600, "hour"), (whole % 3600 // 60, "minute"), (whole % 60, "second")]
+    return " ".join(f"{count} {unit}{'s' * (count != 1)}" for count, unit in parts if count)
+
+
 def in_words(seconds: float) -> str:
     """ "about 6 minutes"."""
     if seconds < 90:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from pathlib import Path
 from typing import List, Optional
 
@@ -15,7 +16,10 @@ from ..runtime.environment.locate import MARKER, Engine
 from .engine_state import outdated
 
 translate = QCoreApplication.translate
-LOG_TAIL_LINES = 6
+LOG_TAIL_LINES = 10
+# What the user can mend alone is no fault of the installation: he was told, and has read it.
+_MENDED_BY_USER = ("bad_request", "bad_input", "no_overlap", "too_few_labels", "cancelled")
+_FAILED = re.compile(rf"\s*[\d.]+ failed \((?!{'|'.join(_MENDED_BY_USER)})")
 
 
 def plugin_lines() -> List[str]:
@@ -65,12 +69,15 @@ def folder_lines() -> List[str]:
 
 
 def last_error_lines() -> List[str]:
-    """The newest failed run: the failure and where its log is."""
+    """The newest run that failed by more than what was asked of it: where its log is, the failure, and the end of what
+    is behind it."""
     for log in _logs_newest_first():
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        failed = [index for index, line in enumerate(lines) if " failed (" in line]
+        failed = [index for index, line in enumerate(lines) if _FAILED.match(line)]
         if failed:
-            return [f"Last error: {log}", *(f"    {line.strip()}" for line in lines[failed[-1] :][:LOG_TAIL_LINES])]
+            first, *rest = lines[failed[-1] :]
+            shown = [first.strip(), *(["…"] if len(rest) > LOG_TAIL_LINES else []), *rest[-LOG_TAIL_LINES:]]
+            return [f"Last error: {log}", *(f"    {line.rstrip()}" for line in shown)]
     return ["Last error: none"]
 
 

@@ -8,6 +8,7 @@ parameters are being checked.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -42,6 +43,8 @@ translate = QCoreApplication.translate
 DIRECT_FORMATS = (".gpkg", ".geojson", ".json", ".fgb", ".gdb")
 # What QGIS puts in place of bytes that are no letter in the layer's encoding.
 _UNREADABLE = "\ufffd"
+# File names have at most 255 bytes, of which a letter may take four.
+_LONGEST_STEM = 50
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Sources:
         crss: Sequence[QgsCoordinateReferenceSystem],
         context: QgsProcessingContext,
     ) -> Tuple[str, ...]:
-        paths = tuple(compat.temporary_file("labels.gpkg", context) for _ in crss)
+        paths = tuple(compat.temporary_file(_file_name(source.sourceName()), context) for _ in crss)
         transforms = context.transformContext()
         self.exports += [Export(source, field, path, crs, transforms) for path, crs in zip(paths, crss)]
         return paths
@@ -239,6 +242,12 @@ def write_features(plan: Export, feedback: QgsProcessingFeedback) -> None:
                 "layer (layer properties, Source), and train again.",
             ).format(field=plan.field, example=min(garbled))
         )
+
+
+def _file_name(layer: str) -> str:
+    """Of the copy of a layer: the engine calls labels by the name of their file."""
+    plain = re.sub(r"[^\w ()+=-]", "_", layer)[:_LONGEST_STEM].strip()
+    return f"{plain or 'labels'}.gpkg"
 
 
 def _needed_crss(

@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+from satdifuser_qgis.engine.raster.bands import listed_bands
 from satdifuser_qgis.engine.raster.read import open_raster
 from satdifuser_qgis.protocol.errors import EngineError
 from tests.data import write_raster
@@ -97,6 +98,10 @@ def test_where_it_cannot_be_told_the_bands_taken_and_the_way_out_are(tmp_path, n
     bands, notes = chosen(image(tmp_path / "a.tif", names))
     assert bands == expected
     assert [said in line and 'hoose "Bands" yourself' in line for line in notes.warnings] == [True]
+
+
+def test_a_name_with_brackets_stands_in_quotes():
+    assert listed_bands((1, 2, 3), ("Red (B04, stretched)", "B03", "")) == '1 "Red (B04, stretched)", 2 (B03), 3'
 
 
 def test_the_sensor_whose_numbers_were_read_is_said(tmp_path):

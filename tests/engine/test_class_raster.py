@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -118,6 +119,8 @@ def test_without_a_crs_areas_are_pixels():
     counts = np.array([[3, 1, 0], [4, 0, 0]])
     areas = class_areas(counts, grid, CLASSES)
     assert [area.hectares for area in areas] == [None, None, None]
+    many = [dataclasses.replace(areas[0], share=1 / 13)] * 13
+    assert area_lines(many)[9:] == ["water: 7 pixels, 7.7 %", "3 more classes: 23.1 %"]
     assert area_lines(areas) == ["water: 7 pixels, 87.5 %", "wood: 1 pixel, 12.5 %", "field: 0 pixels, 0.0 %"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,6 +28,7 @@ from satdifuser_qgis.engine.training.landcover import (
 )
 from satdifuser_qgis.engine.training.loop import FitSettings
 from satdifuser_qgis.engine.training.samples import LabelledImage
+from satdifuser_qgis.engine.training.summary import label_lines
 from satdifuser_qgis.protocol.classes import LandCoverClass
 from tests.data import write_raster
 from tests.engine.notes import Notes
@@ -68,6 +70,20 @@ def test_a_class_without_a_labelled_pixel_is_no_class_of_the_model(image):
     ]
 
 
+def test_of_many_classes_the_log_tells_those_with_the_fewest_labels(image):
+    codes = np.arange(64 * 64, dtype=np.int16).reshape(64, 64) % 40
+    codes[0, :16] = 7
+    drawn = dataclasses.replace(image, labels=lambda w: codes[w.row :, w.col :][: w.height, : w.width])
+    ground = survey([drawn], NATIONAL, 16, 0, 0, Silent())
+    lines = label_lines(ground)
+    assert len(lines) == 11
+    told = [int(re.search(r"class (\d+)", line)[1]) for line in lines[:10]]
+    assert told == sorted(told)
+    assert 7 not in told
+    least = sorted(ground.class_pixels)[10]
+    assert lines[10] == f"30 more classes: from {least} labelled pixels on."
+
+
 def test_where_every_class_has_pixels_nothing_is_said_or_changed(image):
     notes = Notes()
     classes = NATIONAL[:5]
@@ -87,7 +103,7 @@ def test_a_scaling_that_is_not_tried_is_told_with_the_reason(tmp_path, image, im
     costs, whole = Costs(1, 1), Whole(notes, 1)
     kind, tried = choose_scaling(ground, 0, 0, extractor, config, FitSettings(1), False, costs, whole)
     assert (kind, tried) == ("constant", {})
-    assert [line.startswith("Scaling: constants") and reason in line for line in notes.lines] == [True]
+    assert [line.startswith("Scaling of values: constants") and reason in line for line in notes.lines] == [True]
 
 
 def test_tiles_beyond_the_memory_budget_are_told_and_counted_as_ignored(image, tmp_path, monkeypatch):

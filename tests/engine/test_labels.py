@@ -109,7 +109,75 @@ def test_what_is_no_class_is_refused_with_the_way_out(tmp_path, values, word):
 
 def test_more_values_than_classes_can_be_are_refused(tmp_path):
     with pytest.raises(EngineError, match="300 different values"):
-        labels_of(tmp_path, list(range(300)), [Point(i, 0) for i in range(300)])
+        labels_of(tmp_path, [*range(300)] * 2, [Point(i, 0) for i in range(600)])
+
+
+def with_other_fields(folder, values, **fields):
+    """A layer of points with the class field and others."""
+    frame = geopandas.GeoDataFrame(
+        {"class": values, **fields}, geometry=[Point(i % 10, i // 10) for i in range(len(values))], crs=UTM
+    )
+    frame.to_file(folder / "labels.gpkg")
+    return str(folder / "labels.gpkg")
+
+
+@pytest.mark.parametrize("values", [[*range(12)], [f"plot {n}" for n in range(300)], [n / 2 for n in range(20)]])
+@pytest.mark.parametrize("telling", [True, False])
+def test_a_field_that_numbers_the_features_is_no_class_field_and_those_that_look_like_one_are_named(
+    tmp_path, values, telling
+):
+    count = len(values)
+    covers = {"cover": ["a", "b", None] * (count // 3) + ["a"] * (count % 3), "kind": [1, 2] * (count // 2)}
+    others = {"area": [n * 1.5 for n in range(count)], "me": ["x"] * count, "name": [f"n{n}" for n in range(count)]}
+    path = with_other_fields(tmp_path, values, **(covers if telling else {}), **others)
+    with pytest.raises(EngineError, match=rf'"class" of "labels" has another value in each of its {count}') as caught:
+        read_vector_labels(path, "class")
+    assert caught.value.code == "bad_input"
+    assert caught.value.remedy.startswith('"cover" and "kind" look like one.' if telling else "Choose the field")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([*range(10)], False),  # few may well be of one class each
+        ([*range(40), *range(40)], False),
+        ([*range(40), 1, 2, 3], True),
+    ],
+)
+def test_a_field_whose_values_mostly_occur_once_is_doubted(tmp_path, values, told):
+    labels = read_vector_labels(
+        with_other_fields(tmp_path, values, cover=["a"] * 4 + ["b"] * (len(values) - 4)), "class"
+    )
+    doubts = [note for note in labels.notes if 'Is it the class field? "cover" looks like one.' in note]
+    assert len(doubts) == told
+
+
+def test_a_layer_that_was_dissolved_by_class_has_one_feature_a_class(tmp_path):
+    parts = [MultiPolygon([box(i, 0, i + 1, 1), box(i, 5, i + 1, 6)]) for i in range(12)]
+    assert len(labels_of(tmp_path, [f"c{n}" for n in range(12)], parts).classes) == 12
+
+
+def test_values_that_are_lists_are_refused_for_what_they_are(tmp_path):
+    path = tmp_path / "labels.geojson"
+    geometry = {"type": "Point", "coordinates": [15, 47]}
+    features = [{"type": "Feature", "properties": {"class": ["a", str(n)]}, "geometry": geometry} for n in range(12)]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with pytest.raises(EngineError, match="lists"):
+        read_vector_labels(str(path), "class")
+
+
+def test_a_field_with_one_value_is_told_with_those_that_look_like_the_class_field(tmp_path):
+    image = write_raster(tmp_path / "image.tif", landscape()[0])
+    path = with_other_fields(tmp_path, ["me"] * 12, cover=["a", "b"] * 6)
+    request = TrainSegmentationRequest(input=image, labels=path, class_field="class", model="m.safetensors")
+    with (
+        open_raster(image) as raster,
+        ExitStack() as stack,
+        pytest.raises(EngineError, match='"class": "me"') as caught,
+    ):
+        read_label_sources(request, [raster], stack, Silent())
+    assert caught.value.code == "too_few_labels"
+    assert caught.value.remedy == '"cover" looks like one.'
 
 
 def test_blanks_make_no_class_and_that_is_said(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -80,7 +81,7 @@ def test_the_report_stands_alone_without_scripts_or_foreign_files():
 def test_the_verdict_comes_first_and_names_good_and_bad_classes_with_reasons():
     text = " ".join(Page(training_report(report())).words)
     places = [
-        text.index("Largest confusion: 66 % of road was mapped as field (600 of 910 pixels)."),
+        text.index("Largest confusion: 66\N{NO-BREAK SPACE}% of road was mapped as field (600 of 910 pixels)."),
         text.index("Do not trust road (IoU 0.12 from 310 labelled pixels)."),
         text.index("Good for field and forest."),
         text.index("Learning curve"),
@@ -93,6 +94,31 @@ def test_names_are_escaped():
     html = training_report(replace(report(), model_name="a<b", classes=(hostile, *CLASSES[1:])))
     assert "<script" not in html
     assert "a&lt;b" in html
+
+
+def test_numbers_stay_in_one_line_with_their_sign():
+    settings, decided = (("Bands", '1 (B04), 2 "Green (B03)"'),), "Features count for 40 % and pixels for 60 %."
+    html = training_report(replace(report(), settings=settings, decided=decided, model_name="<1 (a)>"))
+    space = "\N{NO-BREAK SPACE}"
+    for text in (f"1{space}(B04), 2{space}&#34;Green (B03)", f"for 40{space}% and pixels for 60{space}%", "&lt;1"):
+        assert text in html
+    assert not re.search(r"\d %", "".join(Page(html).words))
+
+
+def test_of_many_classes_ten_are_named_in_a_sentence():
+    classes = tuple(LandCoverClass(code, f"plot {code}", "#7f7f7f") for code in range(1, 123))
+    matrices = [np.full((122, 122), pixels) + 999 * np.roll(np.eye(122, dtype=int), 1, axis=1) for pixels in (5, 6, 7)]
+    verdict = judge(classes, [9] * 122, matrices)
+    assert len(verdict.headline[-1]) < 600
+    assert verdict.headline[-1].endswith(" and 112 more.")
+    assert verdict.details[-1].startswith("More labels of plot 1, plot 2, ")
+    assert "plot 10 and 112 more, in several places" in verdict.details[-1]
+    assert len(verdict.details) < 20
+    data = replace(report(), classes=classes, blocks=tuple(matrices), label_counts=(), table="valley.scores.csv")
+    html = training_report(data)
+    assert "That of 122 classes is in the table valley.scores.csv" in html
+    assert '<table class="confusion">' not in html
+    assert '<table class="confusion">' in training_report(replace(data, table=""))
 
 
 def test_a_missing_class_is_a_dash_never_nan():
@@ -227,7 +253,7 @@ def test_the_table_beside_it_holds_the_same_figures():
     assert float(road["users_accuracy"]) == 1
     assert float(road["iou_low"]) <= float(road["iou"]) <= float(road["iou_high"])
     assert [int(road[f"mapped as {item.code} {item.name}"]) for item in CLASSES] == MATRIX[2].tolist()
-    assert "12 %" in training_report(report())
+    assert "12\N{NO-BREAK SPACE}%" in training_report(report())
 
 
 def test_the_table_of_a_training_without_validation_has_its_labels():

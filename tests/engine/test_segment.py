@@ -18,6 +18,7 @@ import pyogrio
 import pytest
 import rasterio
 import rasterio.features
+import rasterio.shutil
 import shapely
 import torch
 from affine import Affine
@@ -286,10 +287,12 @@ def test_an_interrupted_map_goes_on_and_ends_the_same_to_the_byte(request_, tmp_
     polygons = geopandas.read_file(wanted.polygons)
     for path in tmp_path.iterdir():
         path.unlink()
+    reporter = _Interrupting(at)
     with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
-        segment.run(wanted, _Interrupting(at), outputs)
+        segment.run(wanted, reporter, outputs)
     assert list(tmp_path.iterdir()) == []
     kept = list(own_home.rglob("*.npz"))
+    assert any("run it again" in line for line in reporter.lines) == bool(kept)
     reporter = _Interrupting(at=10**6)
     with Outputs("test") as outputs:
         segment.run(wanted, reporter, outputs)
@@ -298,6 +301,97 @@ def test_an_interrupted_map_goes_on_and_ends_the_same_to_the_byte(request_, tmp_
     assert [path.read_bytes() for path in targets] == uninterrupted
     assert geopandas.read_file(wanted.polygons).equals(polygons)
     assert not any((own_home / "unfinished").iterdir())
+
+
+def interrupt(request: SegmentRequest) -> None:
+    with pytest.raises(EngineError, match="Cancelled"), Outputs("test") as outputs:
+        segment.run(request, _Interrupting(9), outputs)
+
+
+def lines_of(request: SegmentRequest) -> str:
+    notes = Notes()
+    with Outputs("test") as outputs:
+        mapped_and_committed(request, notes, outputs)
+    return "\n".join(notes.lines)
+
+
+def mapped_and_committed(request: SegmentRequest, notes: Notes, outputs: Outputs) -> None:
+    segment.run(request, notes, outputs)
+    outputs.commit()
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.RasterioDeprecationWarning")
+@pytest.mark.parametrize("kind", ["plain", "told", "side file", "mosaic"])
+def test_statistics_that_qgis_writes_beside_an_image_cost_no_finished_part(request_, tmp_path, own_home, kind):
+    image = shutil.copy(request_.input, tmp_path / "image.tif")
+    if kind == "told":
+        with rasterio.open(image, "r+") as file:
+            file.descriptions, file.scales, file.nodata = ("Red (B04)", "Green (B03)", "Blue (B02)"), (1, 1, 1), 7
+            file.update_tags(1, wavelength="665")
+            file.write_mask(file.read(1) > 3)
+    if kind == "side file":
+        Path(f"{image}.aux.xml").write_text(
+            '<PAMDataset><PAMRasterBand band="2"><UnitType>K</UnitType></PAMRasterBand></PAMDataset>'
+        )
+    if kind == "mosaic":
+        rasterio.shutil.copy(image, tmp_path / "image.vrt", driver="VRT")
+        image = tmp_path / "image.vrt"
+    request = dataclasses.replace(request_, input=str(image), batch=1, overlap=75)
+    interrupt(request)
+    with rasterio.open(image) as file:
+        assert all(file.statistics(band).max for band in (1, 2, 3))
+    assert "STATISTICS_" in Path(image if kind == "mosaic" else f"{image}.aux.xml").read_text()
+    assert "it goes on from there" in lines_of(request)
+    assert not any((own_home / "unfinished").iterdir())
+
+
+@pytest.mark.parametrize("text", ["<Metadata><MDI key='SCALE'>2</MDI></Metadata>", "<NoDataValue>3</NoDataValue>", "x"])
+def test_a_side_file_that_says_more_starts_the_map_anew(request_, tmp_path, text):
+    image = tmp_path / "image.tif"
+    shutil.copy(request_.input, image)
+    request = dataclasses.replace(request_, input=str(image), batch=1, overlap=75)
+    interrupt(request)
+    broken = "" if text.startswith("<") else "<"
+    Path(f"{image}.aux.xml").write_text(
+        f'<PAMDataset><PAMRasterBand band="1">{text}</PAMRasterBand></PAMDataset>{broken}'
+    )
+    assert "it goes on from there" not in lines_of(request)
+
+
+def test_a_failure_after_the_mapping_tells_that_a_repeat_goes_on(request_, tmp_path, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device", "map.gpkg")
+
+    monkeypatch.setattr(segment, "_write_polygons", full)
+    notes = Notes()
+    with pytest.raises(OSError, match="No space"), Outputs("test") as outputs:
+        segment.run(dataclasses.replace(request_, polygons=str(tmp_path / "map.gpkg")), notes, outputs)
+    assert notes.lines[-1] == ("What was mapped is kept: run it again with the same settings to go on from 100 %.")
+
+
+def test_a_target_that_cannot_be_replaced_does_so_too_and_a_whole_map_says_nothing(request_, monkeypatch):
+    notes = Notes()
+
+    def held(*paths: Path) -> None:
+        raise OSError("held")
+
+    outputs = Outputs("test")
+    monkeypatch.setattr(outputs, "_rename", held)
+    with pytest.raises(OSError, match="held"), outputs:
+        mapped_and_committed(request_, notes, outputs)
+    assert "to go on from 100 %" in notes.lines[-1]
+    assert "run it again" not in lines_of(request_)
+
+
+def test_a_model_is_called_by_the_name_that_it_was_chosen_by(request_, tmp_path):
+    model = tmp_path / "korea-2.safetensors"
+    shutil.copy(request_.model, model)
+    report = tmp_path / "map.html"
+    told = lines_of(dataclasses.replace(request_, model=str(model), report=str(report)))
+    assert 'model "korea-2"' in told
+    assert 'mapped with the model "korea-2"' in report.read_text(encoding="utf-8")
+    with rasterio.open(request_.output) as file:
+        assert file.tags()["SATDIFUSER_MODEL"] == "korea-2"
 
 
 def test_another_setting_starts_anew_and_damaged_parts_are_computed_again(request_, tmp_path, own_home):
@@ -554,7 +648,7 @@ def test_the_report_and_the_log_tell_the_area_of_each_class(request_, tmp_path):
     assert len(lines) == 4
     text = report.read_text(encoding="utf-8")
     assert all(line.split(": ")[1].split(" ha")[0] in text for line in lines)
-    assert "mapped with the model “model”" in text
+    assert 'mapped with the model "model"' in text
 
 
 @pytest.mark.parametrize("smallest", [900.0, 2500.0])

@@ -65,6 +65,14 @@ def test_a_model_a_report_and_figures_come_out(request_):
     assert stored.read_bytes() == Path(request_.model).read_bytes()
 
 
+def test_the_report_says_where_the_list_of_models_has_another_name_for_it(request_):
+    said = 'in the list of models it is "fields-2"'
+    train(dataclasses.replace(request_, epochs=1))
+    assert said not in Path(request_.report).read_text(encoding="utf-8")
+    train(dataclasses.replace(request_, epochs=1))
+    assert said in Path(request_.report).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_a_store_that_cannot_be_written_costs_no_training(request_, monkeypatch, tmp_path, full):
     (tmp_path / "file").write_bytes(b"")
@@ -211,7 +219,7 @@ def test_automatic_scaling_says_what_it_tried(tmp_path, request_):
         notes,
     )
     assert set(read_header(request_.model).training["scaling_tried"]) == {"constant", "percentile"}
-    assert any(line.startswith("Scaling: ") for line in notes.lines)
+    assert any(line.startswith("Scaling of values: ") for line in notes.lines)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +316,7 @@ def test_labels_beside_all_images_are_counted(request_, tmp_path):
     labels = write_label_layer(tmp_path / "some.gpkg", [inside, outside, outside], ["wood", "wood", "field"])
     notes = Notes()
     train(dataclasses.replace(request_, labels=labels, class_field="class", epochs=1), notes)
-    assert 'Labels of "some" that lie on no image are ignored: 1 of "field", 1 of "wood".' in notes.lines
+    assert 'Labels of "some" that lie on no image are ignored: 1 of "field" and 1 of "wood".' in notes.lines
 
 
 def test_an_image_without_labels_does_not_set_the_scaling(request_, tmp_path):

@@ -60,15 +60,34 @@ def test_an_outdated_engine_is_ready_and_told(doctor, engine, monkeypatch):
 
 
 def test_the_last_error_is_that_of_the_newest_failed_run(doctor, engine):
-    for age_s, line in ((30, "failed (bad_input): old"), (20, "failed (no_space): new"), (10, "finished: fine")):
+    for age_s, line in (
+        (30, "failed (no_space): old"),
+        (20, "failed (internal): new"),
+        (15, "failed (bad_input): the image has no bands"),
+        (14, "failed (cancelled): Cancelled."),
+        (10, "finished: fine"),
+    ):
         log = folders.runs() / f"run{age_s}" / "run.log"
         log.parent.mkdir(parents=True)
         log.write_text(f"     1.0 {line}\n", encoding="utf-8")
         os.utime(log, (time.time() - age_s, time.time() - age_s))
     told = block(doctor)
-    assert "failed (no_space): new" in told
+    assert "failed (internal): new" in told
     assert str(Path("run20", "run.log")) in told
     assert "): old" not in told
+    assert "the image has no bands" not in told
+    assert "Cancelled" not in told
+
+
+def test_of_a_long_error_the_end_is_shown_as_it_was_indented(doctor, engine):
+    log = folders.runs() / "run" / "run.log"
+    log.parent.mkdir(parents=True)
+    frames = [line for n in range(20) for line in (f'  File "part{n}.py", line {n}', f"    call({n})")]
+    log.write_text("\n".join(["     1.0 failed (internal): It failed.", "Traceback:", *frames, "ValueError: the end"]))
+    told = block(doctor)
+    assert "failed (internal): It failed." in told
+    assert '      File "part19.py", line 19\n        call(19)\n    ValueError: the end' in told
+    assert "part2.py" not in told
 
 
 def test_what_interrupted_maps_take_is_told(doctor, engine):

@@ -16,6 +16,7 @@ from qgis.core import (
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
+    QgsRectangle,
     QgsRendererCategory,
     QgsSingleSymbolRenderer,
     QgsVectorFileWriter,
@@ -275,6 +276,48 @@ def test_labels_and_image_without_crs_belong_together(train, engine, chosen, pla
     copied = {**chosen, "INPUT": bare, "LABELS": request.labels}
     assert request_of(train, engine, **copied).labels.split("|")[0] == request.labels.split("|")[0]
     assert "has no CRS" in train.refusal(**{**copied, "INPUT": chosen["INPUT"]})
+
+
+@pytest.fixture
+def numbered(qgis_app):
+    """A layer of twelve labels whose field "nr" numbers them."""
+    layer = landscape.memory_labels(range(12), QVariant.Int, field="nr")
+    layer.setName("my/edits")
+    note = layer.fields().indexOf("note")
+    notes = {feature.id(): {note: "ab"[feature["nr"] % 2]} for feature in layer.getFeatures()}
+    layer.dataProvider().changeAttributeValues(notes)
+    QgsProject.instance().addMapLayer(layer)
+    yield layer
+    QgsProject.instance().removeMapLayer(layer.id())
+
+
+def test_a_field_that_numbers_the_labels_is_refused_before_the_engine_starts(train, chosen, numbered):
+    wish = {**chosen, "LABELS": numbered.id(), "CLASS_FIELD": "nr"}
+    said = train.refusal(**wish)
+    assert said.startswith("Class field")
+    assert '"nr" has another value in each of the 12 labels' in said
+    assert said.endswith('Fields that look like one: "note".')
+    note = numbered.fields().indexOf("note")
+    numbered.dataProvider().changeAttributeValues({key: {note: "a"} for key in numbered.allFeatureIds()})
+    assert train.refusal(**wish).endswith("Choose the field that holds the classes, or draw several labels a class.")
+
+
+def test_a_layer_dissolved_by_class_may_have_another_value_in_each_feature(train, engine, chosen):
+    layer = QgsVectorLayer("MultiPolygon?crs=EPSG:32652&field=class:string", "dissolved", "memory")
+    for number in range(12):
+        left, top = landscape.LEFT + 10 * number, landscape.TOP
+        parts = [QgsGeometry.fromRect(QgsRectangle(left, y - 10, left + 10, y)) for y in (top, top - 50)]
+        feature = QgsFeature(layer.fields())
+        feature.setGeometry(QgsGeometry.collectGeometry(parts))
+        feature.setAttributes([f"class {number}"])
+        layer.dataProvider().addFeatures([feature])
+    QgsProject.instance().addMapLayer(layer)
+    assert len(exported(request_of(train, engine, **{**chosen, "LABELS": layer.id()}))) == 12
+
+
+def test_a_copy_of_labels_has_the_name_of_their_layer(train, engine, chosen, numbered):
+    request = request_of(train, engine, **{**chosen, "LABELS": numbered.id(), "CLASS_FIELD": "note"})
+    assert Path(request.labels).name == "my_edits.gpkg"
 
 
 def exported(request):

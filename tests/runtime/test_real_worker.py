@@ -222,6 +222,15 @@ def test_doctor_tells_versions_and_no_name_of_the_user(feedback, engine, home, m
     monkeypatch.setenv("HOME", str(home.parent))
     values = run(DoctorRequest(), feedback, engine).values
     assert values["problems"] == 0
-    for word in ("torch: 2.", "GDAL 3.", "GEOS 3.", "CPU: ", "Memory: ", "Your models: fields.safetensors", "Home: ~"):
+    for word in (
+        "torch: 2.",
+        "GDAL 3.",
+        "GEOS 3.",
+        "CPU: ",
+        "Memory: ",
+        "Models: fields.safetensors",
+        "Backbones: compact-s2-rgb",
+        "Home: ~",
+    ):
         assert word in values["engine"]
     assert str(home.parent) not in values["engine"]

@@ -28,7 +28,8 @@ _NAME = re.compile(r"r(\d+)_c(\d+)_(\d+)x(\d+)\.npz")
 
 class Finished:
     """The parts of one map, by their windows. ``key`` stands for everything that the map's pixels depend on; with an
-    empty one nothing is kept. ``keeps``: whether parts are kept, until there is no room for one.
+    empty one nothing is kept. ``keeps``: whether parts are kept, until there is no room for one. ``pixels``: how many
+    those have that are kept.
 
     Nothing here can fail a run: parts that cannot be written or read are computed again.
     """
@@ -37,6 +38,7 @@ class Finished:
         self.folder = folders.unfinished() / (key or "none")
         self.windows: set[Window] = set()
         self.keeps = bool(key)
+        self.pixels = 0
         make_room(self.folder)
         self._bytes = folders.size(folders.unfinished())
 
@@ -49,6 +51,7 @@ class Finished:
                     products = dict(stored)
                 window = Window(*(int(number) for number in match.groups()))
                 self.windows.add(window)
+                self.pixels += window.height * window.width
                 yield window, products
 
     def has(self, window: Window) -> bool:
@@ -72,6 +75,7 @@ class Finished:
                 np.savez(file, **products)  # type: ignore[arg-type]
             os.replace(part, path)
             self._bytes += size
+            self.pixels += window.height * window.width
         return True
 
     def clear(self) -> None:

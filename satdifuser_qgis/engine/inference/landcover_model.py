@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -95,6 +96,8 @@ def read_parts(
     Raises EngineError("bad_model") where the file, its backbone or their agreement is broken, or its task is another.
     """
     header, tensors = read_model(path)
+    # The name that it is chosen by: the store and the user may have given the file another one since it was trained.
+    header = replace(header, name=path.stem)
     _check_task(header, task)
     backbone = load_backbone(_where(header, path), device)
     try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from ...protocol.classes import LandCoverClass
+from ..listing import MOST_NAMED
 from .grid import Grid, to_lon_lat
 
 # Areas are measured along geodesics, which leave a straight map line between vertices that lie far apart.
@@ -64,8 +65,11 @@ def in_hectares(hectares: float) -> str:
 
 
 def area_lines(areas: Sequence[ClassArea]) -> list[str]:
-    """ "water: 12.3 ha, 4.5 %" for each class, the largest first; pixels where hectares are not known."""
+    """ "water: 12.3 ha, 4.5 %" for each class, the largest first; pixels where hectares are not known. Of many classes
+    the smallest have one line together."""
     largest_first = sorted(areas, key=lambda area: -area.share)
+    largest_first, others = largest_first[:MOST_NAMED], largest_first[MOST_NAMED:]
+    rest = f"{len(others)} more class{'es' * (len(others) > 1)}: {100 * sum(area.share for area in others):.1f} %"
     sizes = [
         f"{area.pixels:,} pixel{'s' * (area.pixels != 1)}"
         if area.hectares is None
@@ -74,7 +78,7 @@ def area_lines(areas: Sequence[ClassArea]) -> list[str]:
     ]
     return [
         f"{area.item.name}: {size}, {100 * area.share:.1f} %" for area, size in zip(largest_first, sizes, strict=True)
-    ]
+    ] + [rest] * bool(others)
 
 
 def areas_m2(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:

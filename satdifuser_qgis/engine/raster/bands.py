@@ -22,6 +22,13 @@ _OTHER = re.compile(
 )
 
 
+def listed_bands(bands: Sequence[int], names: Sequence[str]) -> str:
+    """Bands with their names for people: "4 (B04), 3", and where a name has brackets itself 1 "Red (B04)"."""
+    pairs = zip(bands, names, strict=True)
+    shown = [f'{band} "{name}"' if "(" in name else f"{band} ({name})" if name else f"{band}" for band, name in pairs]
+    return ", ".join(shown)
+
+
 @dataclass(frozen=True)
 class Band:
     """What is known of a band.
@@ -128,11 +135,11 @@ def identify(
     told = tuple(_band(*each) for each in zip(names, centres, words, strict=True))
     numbering = recognise(names, centres, words, hints)
     assumed = [centre or numbering.centre(name) for name, centre in zip(names, centres, strict=True)]
-    numbered = tuple(_band(*each) for each in zip(names, assumed, words, strict=True))
-    sure = told if numbering.rivals else numbered
+    listed_bands = tuple(_band(*each) for each in zip(names, assumed, words, strict=True))
+    sure = told if numbering.rivals else listed_bands
     if Bands(told).natural(every):
         return Bands(sure)
-    found = Bands(numbered, numbering.sensor.name, numbering.rivals)
+    found = Bands(listed_bands, numbering.sensor.name, numbering.rivals)
     tagged = Bands(_tagged(sure, words, tags), "", numbering.rivals)
     # Numbers that only count say less than a tag.
     weak = not found.natural(every) or (numbering.counts and numbering.rivals)

@@ -64,7 +64,7 @@ def mask_note(
     if any(MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] for band in masked):
         found.append("the mask of the file says so")
     for band in opacity:
-        found.append(f"band {band} is 0, which the file declares as opacity (if it is a measurement, name it)")
+        found.append(f"band {band} is 0, which the file declares as opacity (give it a name if it is a measurement)")
     return f'Pixels of "{name}" are left out where {", or ".join(found)}.' if found else ""
 
 

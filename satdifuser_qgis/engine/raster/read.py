@@ -24,7 +24,7 @@ from ...protocol.nodata import AS_DECLARED, NoData
 from ..failures import explain, is_no_memory
 from ..reporter import Reporter, Silent
 from ..unopened import not_opened
-from .bands import band_name, identify, role_of
+from .bands import band_name, identify, listed_bands, role_of
 from .declared import declared_centres, sensor_tags, stacked_files
 from .gaps import Filled
 from .grid import Grid, Window
@@ -298,8 +298,7 @@ class Raster:
         return bands
 
     def _listed(self, bands: tuple[int, ...]) -> str:
-        names = zip(bands, self.names_of(bands), strict=True)
-        return ", ".join(f"{band} ({name})" if name else str(band) for band, name in names)
+        return listed_bands(bands, self.names_of(bands))
 
     def _natural(self, measured: tuple[int, ...]) -> tuple[int, ...]:
         first = (*measured[:3], *[measured[-1]] * (3 - len(measured)))

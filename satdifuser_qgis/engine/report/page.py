@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jinja2
 
 from ...protocol import folders
+
+_AFTER_NUMBER = re.compile(r'(?<=\d) (?=[%("])')
+
+
+def _unbroken(value: Any) -> Any:
+    """Text whose numbers stay in one line with the sign or bracket that follows them."""
+    if not isinstance(value, str):
+        return value
+    return type(value)(_AFTER_NUMBER.sub("\N{NO-BREAK SPACE}", value))
 
 
 def page(template: str, **values: Any) -> str:
@@ -17,5 +27,6 @@ def page(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_unbroken,
     )
     return environment.get_template(template).render(**values)

@@ -17,6 +17,7 @@ from .spread import spread
 from .verdict import GRADES, RULES, Checked, check_classes, judge
 
 TEMPLATE = "training.html.j2"
+MOST_IN_MATRIX = 30
 RIGHT_RGB, WRONG_RGB, WEIGHT_RGB = (15, 110, 100), (200, 78, 20), (53, 55, 140)
 
 
@@ -67,6 +68,7 @@ class TrainingReport:
     ``blocks`` are the confusion matrices of the validation blocks that hold labels (true class in rows, order of
     ``classes``). ``split`` says in words what was used for validation, ``decided`` how diffusion features and single
     pixels share the map. ``table``: the name of the file beside the report that has the same figures.
+    ``stored_as``: the model's name in the model store, which is another one where that was taken.
     """
 
     model_name: str
@@ -84,6 +86,7 @@ class TrainingReport:
     inputs: tuple[InputImage, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     table: str = ""
+    stored_as: str = ""
 
     @property
     def matrix(self) -> Counts | None:
@@ -123,9 +126,10 @@ def training_report(data: TrainingReport) -> str:
 
 
 def _confusion(data: TrainingReport) -> list[dict[str, Any]]:
-    """Rows of the confusion matrix: shares of each true class with their colours; nothing without validation."""
+    """Rows of the confusion matrix: shares of each true class with their colours; nothing without validation, and where
+    it would be a wall of numbers, which the table beside the report holds."""
     matrix = data.matrix
-    if matrix is None:
+    if matrix is None or (data.table and len(data.classes) > MOST_IN_MATRIX):
         return []
     rows = []
     for index, item in enumerate(data.classes):

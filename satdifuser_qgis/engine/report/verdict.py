@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...protocol.classes import LandCoverClass
+from ..listing import MOST_NAMED, listing
 from .scores import Counts, Scores, score
 from .spread import DRAWS, Range, Spread, spread
 
@@ -95,7 +96,7 @@ def judge(classes: Sequence[LandCoverClass], trained_px: Sequence[int], blocks: 
     largest, *others = _confusions(checked, matrix) or [(0.0, "")]
     details = [
         _in_figures(scores, checked, found),
-        *(sentence for share, sentence in others if share >= SERIOUS_CONFUSION),
+        *[sentence for share, sentence in others if share >= SERIOUS_CONFUSION][:MOST_NAMED],
         *_doubts(checked, found, len(blocks)),
         *_advice(checked),
     ]
@@ -114,11 +115,6 @@ def check_classes(
     figures = (scores.iou, scores.f1, scores.producers, scores.users, found.iou, found.blocks, found.places)
     rows = zip(classes, trained_px, matrix.sum(1).tolist(), *figures, strict=True)
     return [Checked(item.name, *row) for item, *row in rows]
-
-
-def listing(names: Sequence[str]) -> str:
-    """Names as a clause: "a", "a and b", "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _unchecked(classes: Sequence[LandCoverClass], trained_px: Sequence[int]) -> Verdict:

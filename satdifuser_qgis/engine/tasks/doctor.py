@@ -123,8 +123,6 @@ def _free_space(folder: Path) -> str:
 
 
 def _models() -> list[str]:
-    def names(folder: Path) -> str:
-        found = sorted(path.name for path in folder.glob("*") if path.is_dir() or path.suffix == ".safetensors")
-        return ", ".join(found) or "none"
-
-    return [f"Shipped models: {names(folders.shipped_models())}", f"Your models: {names(folders.model_store())}"]
+    backbones = sorted(path.name for path in folders.shipped_models().glob("*") if path.is_dir())
+    models = [path.name for path in folders.model_files()]
+    return [f"Backbones: {', '.join(backbones) or 'none'}", f"Models: {', '.join(models) or 'none'}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Generator
 from functools import partial
@@ -33,15 +32,16 @@ from ..inference.tiles import side_in_raster, tile_grid
 from ..model_file import ModelHeader, find_model
 from ..outputs import Outputs
 from ..raster.areas import ClassArea, area_lines
+from ..raster.changes import state_of
 from ..raster.fill import fill_note
 from ..raster.grid import Grid, Window, no_crs
 from ..raster.normalise import Scaling, check_range, in_units, measure, units_of
-from ..raster.read import Raster, files_behind, open_raster
+from ..raster.read import Raster, open_raster
 from ..raster.spots import Spots, look
 from ..raster.units import units_note
 from ..raster.write import BandWriter
 from ..report.map_report import MapReport, map_report
-from ..reporter import Reporter, Whole, in_words
+from ..reporter import Reporter, Whole, in_words, took
 from ..result import Result
 from ..vector.class_raster import measure_classes, sieve
 from ..vector.coverage import DRAWING_S, CoverageSettings, smallest_px, write_coverage
@@ -88,6 +88,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
             reporter.log(note)
         tags = _provenance(request, plan, model.header, raster)
         finished = Finished(_key(request, plan, model_file, raster, device))
+        outputs.after_failure(partial(_tell_kept, finished, plan, reporter))
         with _Writers(request, plan, model.header, raster, outputs, tags, reporter) as writers:
             here = partial(map_products, model)
             compute = partial(cluster.map_products, model_file, device) if cluster else here
@@ -106,7 +107,6 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
             report = map_report(_report(request, plan, model.header, raster, areas))
             outputs.part(request.report).write_text(report, encoding="utf-8")
         if request.polygons:
-            reporter.log("Drawing polygons.")
             with reporter.phase("Drawing polygons"):
                 _write_polygons(request, model.header, outputs, tags, drawing)
     # A target that cannot be replaced must not cost what was computed.
@@ -115,7 +115,7 @@ def run(request: SegmentRequest, reporter: Reporter, outputs: Outputs, scheduler
     megapixels = plan.window.height * plan.window.width / 1e6
     for line in area_lines(areas):
         reporter.log(line)
-    reporter.log(f"Mapped in {seconds:.0f} s.")
+    reporter.log(f"Mapped in {took(seconds)}.")
     values: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "megapixels_per_second": round(megapixels / seconds, 4),
@@ -136,7 +136,7 @@ def _map(
     compute: Compute, plan: MapPlan, raster: Raster, writers: _Writers, finished: Finished, reporter: Reporter
 ) -> float | None:
     """Takes over what an earlier run has finished; the rest is computed while we write. Gives the seam statistic."""
-    pixels, seams = 0, Seams(plan.grid)
+    seams = Seams(plan.grid)
 
     def write(window: Window, products: Products) -> None:
         writers.write(window, products)
@@ -144,10 +144,9 @@ def _map(
 
     for window, products in finished.parts():
         write(window, products)
-        pixels += window.height * window.width
-    if pixels:
-        share = pixels / (plan.window.height * plan.window.width)
-        reporter.log(f"An earlier run of this was interrupted after {share:.0%}; it goes on from there.")
+    if finished.pixels:
+        share = _share_kept(finished, plan)
+        reporter.log(f"An earlier run of this was interrupted after {share}; it goes on from there.")
     keeps = finished.keeps
 
     def take(strip: tuple[Window, MakeArrays]) -> None:
@@ -167,24 +166,33 @@ def _map(
     return ratio
 
 
+def _tell_kept(finished: Finished, plan: MapPlan, reporter: Reporter) -> None:
+    if finished.pixels:
+        share = _share_kept(finished, plan)
+        reporter.log(f"What was mapped is kept: run it again with the same settings to go on from {share}.")
+
+
+def _share_kept(finished: Finished, plan: MapPlan) -> str:
+    """Rounded down: all of it is not said of a part."""
+    return f"{int(100 * finished.pixels / (plan.window.height * plan.window.width))} %"
+
+
 def _key(request: SegmentRequest, plan: MapPlan, model_file: Path, raster: Raster, device: torch.device) -> str:
     """Of everything that the pixels depend on, to the last bit; not of where they are written to.
 
     Empty for rasters in archives and on the net: of those it cannot be known whether they have changed.
     """
-    paths = files_behind(raster.path)
-    if not paths or not all(os.path.isfile(path) for path in paths):
+    state = state_of(raster)
+    if not state:
         return ""
     settings = to_plain(request)
     settings["bands"] = plan.bands
     settings |= {name: bool(settings[name]) for name in request.OUTPUTS}
     settings |= dict.fromkeys(("min_area", "simplify", "sieve", "report"))
-    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
     parts = [
         settings,
         hashlib.sha256(model_file.read_bytes()).hexdigest(),
-        raster.fingerprint(),
-        files,
+        state,
         to_plain(plan.scaling),
         [torch.__version__, torch.get_num_threads(), str(device), plugin_version(), FORM],
     ]
@@ -391,15 +399,14 @@ def _report(
     request: SegmentRequest, plan: MapPlan, header: ModelHeader, raster: Raster, areas: tuple[ClassArea, ...]
 ) -> MapReport:
     unit = "m²" if raster.grid.pixel_area_m2 else "pixels"
-    off = "every patch stays"
     settings = {
         "Bands": raster.describe_bands(plan.bands),
-        "Smallest patch": f"{request.sieve:g} {unit}" if request.sieve else off,
-        "Overlap of tiles": f"{request.overlap} %",
         "Size": f"{plan.window.width:,} × {plan.window.height:,} pixels",
+        "Overlap of tiles": f"{request.overlap} %",
+        "Smallest patch": f"{request.sieve:g} {unit}" if request.sieve else "every patch stays",
     }
     if request.polygons:
-        settings["Smallest polygon"] = f"{request.min_area:g} {unit}" if request.min_area else off
+        settings["Smallest polygon"] = f"{request.min_area:g} {unit}" if request.min_area else "every polygon stays"
     tuned = " (fine-tuned)" if header.backbone.tuned else ""
     made = {
         "Model": header.name,

@@ -38,7 +38,7 @@ from ..raster.units import check_units, units_note
 from ..report.scores import score
 from ..report.table import training_table
 from ..report.training_report import training_report
-from ..reporter import Reporter, Whole, in_words
+from ..reporter import Reporter, Whole, in_words, took
 from ..result import Result
 from ..training.estimate import measure_costs
 from ..training.finetune import Tuning, check_compact, tune, tuning_seconds, tuning_settings, without_features
@@ -152,16 +152,16 @@ def run(request: TrainSegmentationRequest, reporter: Reporter, outputs: Outputs)
     if header.backbone.tuned:
         tensors |= backbone_tensors(extractor.backbone.network.state_dict())
     write_model(outputs.part(request.model), header, tensors)
+    stored = _keep(header, tensors, outputs, reporter)
     if request.report:
         fusion = fusion if decoder.uses_features else []
         table = Path(request.report).with_suffix(TABLE_SUFFIX).name
-        data = report_data(header, ground, labels, result, fusion, weighing, device_title(device), table)
+        data = report_data(header, ground, labels, result, fusion, weighing, device_title(device), table, stored)
         page = outputs.part(request.report)
         page.write_text(training_report(data), encoding="utf-8")
         # A side file of the report: it gets its name, and replaces the one before, together with it.
         page.with_suffix(TABLE_SUFFIX).write_text(training_table(data), encoding="utf-8", newline="")
-    stored = _keep(header, tensors, outputs, reporter)
-    reporter.log(f"Trained in {time.monotonic() - started:.0f} s.")
+    reporter.log(f"Trained in {took(time.monotonic() - started)}.")
     return Result(_written(request), _values(header, result, stored, device))
 
 

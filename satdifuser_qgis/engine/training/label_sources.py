@@ -13,9 +13,11 @@ from ...protocol.classes import LandCoverClass
 from ...protocol.errors import EngineError
 from ...protocol.nodata import AS_DECLARED
 from ...protocol.trainsegmentation import TrainSegmentationRequest
+from ..listing import listing
 from ..raster.grid import Grid, Window
 from ..raster.read import Raster
 from ..reporter import Reporter
+from ..vector.class_field import other_choice
 from ..vector.class_table import UNLABELLED, case_notes, joined_notes, merge_classes
 from ..vector.label_raster import LabelRaster, class_notes, open_label_raster, pair, read_labels
 from ..vector.labels import VectorLabels, around, burn, check_crs, contested, read_vector_labels, touching
@@ -48,6 +50,8 @@ def read_label_sources(
     vector = None
     if request.labels:
         vector = read_vector_labels(request.labels, request.class_field, request.styles, request.label_copies)
+        if len(vector.classes) == 1 and not request.label_rasters:
+            raise _one_value(vector, request)
     styles = request.raster_styles or [()] * len(request.label_rasters)
     drawn = vector.class_table if vector else None
     nodata = request.label_nodata or [AS_DECLARED] * len(request.label_rasters)
@@ -69,7 +73,7 @@ def read_label_sources(
         for found in pairs:
             label = label_rasters[found.label]
             served[found.image].append((label, raster_lookups[found.label]))
-            reporter.log(f'Labels "{label.name}" serve the image "{rasters[found.image].name}" ({found.how}).')
+            reporter.log(f'The labels "{label.name}" are for the image "{rasters[found.image].name}" ({found.how}).')
     if vector:
         notes += _serve_vector(vector, lookups[0], rasters, served, reporter)
     for raster, sources in zip(rasters, served, strict=True):
@@ -80,6 +84,17 @@ def read_label_sources(
     readers = tuple(_reader(sources, raster.grid) for sources, raster in zip(served, rasters, strict=True))
     windows = tuple(_window(sources, raster.grid) for sources, raster in zip(served, rasters, strict=True))
     return LabelSources(classes, readers, windows, _description(vector, label_rasters), tuple(notes))
+
+
+def _one_value(vector: VectorLabels, request: TrainSegmentationRequest) -> EngineError:
+    return EngineError(
+        "too_few_labels",
+        f'All labels of "{vector.name}" have the same class in the field "{request.class_field}": '
+        f'"{vector.classes[0].name}". At least two classes are needed. Is it the class field?',
+        other_choice(
+            request.labels, request.class_field, "Label some ground of another class, or choose another field."
+        ),
+    )
 
 
 def _serve_vector(
@@ -96,7 +111,7 @@ def _serve_vector(
         if touched.any():
             met |= touched
             served[number].append((vector, lookup))
-            reporter.log(f'Labels "{vector.name}" serve the image "{raster.name}".')
+            reporter.log(f'The labels "{vector.name}" lie on the image "{raster.name}".')
             notes += [crs_notes[number], _contested_note(vector, raster)]
     if not met.any() and not any(served):
         listed = ", ".join(f'"{raster.name}"' for raster in rasters)
@@ -112,8 +127,8 @@ def _missed_note(vector: VectorLabels, missed: NDArray[np.bool_]) -> str:
     if not missed.any():
         return ""
     counts = np.bincount(vector.table["index"].to_numpy()[missed], minlength=len(vector.classes))
-    listed = ", ".join(f'{count} of "{item.name}"' for item, count in zip(vector.classes, counts, strict=True) if count)
-    return f'Labels of "{vector.name}" that lie on no image are ignored: {listed}.'
+    listed = [f'{count} of "{item.name}"' for item, count in zip(vector.classes, counts, strict=True) if count]
+    return f'Labels of "{vector.name}" that lie on no image are ignored: {listing(listed)}.'
 
 
 def _contested_note(vector: VectorLabels, raster: Raster) -> str:

@@ -15,6 +15,7 @@ from ...protocol.errors import EngineError
 from ..decoder import Decoder, DecoderConfig
 from ..encoders.encoding import Encoding
 from ..features import Extractor
+from ..listing import listing
 from ..raster.grid import Window
 from ..raster.normalise import Scaling, in_units, measure, units_of
 from ..reporter import Reporter, Whole
@@ -43,8 +44,14 @@ TRIAL_TILES, TRIAL_STEPS = 96, 120
 # Why labelled pixels are ignored.
 NO_DATA = "the image has no data there"
 NO_ROOM = "features of more tiles do not fit the memory kept for them"
-# Classes that one line of the log names.
-MOST_NAMED = 10
+
+# As the dialog calls the kinds of scaling.
+SCALING_IN_WORDS = {
+    "constant": "constants of the training images",
+    "percentile": "percentiles of each image",
+    "divisor": "divided by a number",
+    "none": "as is",
+}
 
 
 @dataclass(frozen=True)
@@ -151,12 +158,11 @@ def _renumbered(images: Sequence[LabelledImage], present: NDArray[np.intp], clas
 
 
 def _tell_left_out(absent: Sequence[LandCoverClass], reporter: Reporter) -> None:
-    listed = ", ".join(f'"{item.name}"' for item in absent[:MOST_NAMED])
-    more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+    listed = listing([f'"{item.name}"' for item in absent])
     one = len(absent) == 1
     reporter.log(
         f"{len(absent)} {'class has' if one else 'classes have'} no labelled pixel with data on the images and "
-        f"{'is' if one else 'are'} left out: {listed}{more}."
+        f"{'is' if one else 'are'} left out: {listed}."
     )
 
 
@@ -180,15 +186,17 @@ def choose_scaling(
         return SCALING[kind], {}
     if not trial_rounds(ground, kind):
         reason = (
-            "there is one image" if len(ground.images) == 1 else "no validation blocks are there to judge others by"
+            "there is only one image"
+            if len(ground.images) == 1
+            else "no validation blocks are there to judge others by"
         )
-        whole.reporter.log(f"Scaling: constants of the training data, since {reason}.")
+        whole.reporter.log(f"Scaling of values: {SCALING_IN_WORDS['constant']}, since {reason}.")
         return "constant", {}
     tried = {}
     for name in ("constant", "percentile"):
         scalings = measure_scalings(ground.images, name, divisor, whole.reporter)
         part = replace(ground, tiles=choose_tiles(ground.tiles, TRIAL_TILES, settings.seed))
-        message = f"Trying scaling by {name}"
+        message = f"Trying scaling by {SCALING_IN_WORDS[name]}"
         samples = samples_of(part, extractor, None, scalings, whole.part(costs.seconds(len(part.tiles), 0)), message)
         learner = OnFeatures(new_decoder(config, settings.seed), extractor.device, spectral)
         trial = replace(settings, steps=min(settings.steps, TRIAL_STEPS), patience=0)
@@ -197,8 +205,8 @@ def choose_scaling(
         )  # fmt: skip
         tried[name] = max((point.miou or 0.0 for point in result.curve), default=0.0)
     best = max(tried, key=lambda name: tried[name])
-    listed = ", ".join(f"{name} {value:.3f}" for name, value in tried.items())
-    whole.reporter.log(f"Scaling: {best} (mean IoU in the validation blocks: {listed}).")
+    listed = ", ".join(f"{SCALING_IN_WORDS[name]} {value:.2f}" for name, value in tried.items())
+    whole.reporter.log(f"Scaling of values: {SCALING_IN_WORDS[best]} (mean IoU in the validation blocks: {listed}).")
     return best, tried
 
 

@@ -67,11 +67,15 @@ class Weighing:
     def sentence(self) -> str:
         """For log and report."""
         fused, plain = (f"{share * 100:.0f} %" for share in (self.share, 1 - self.share))
-        parts = f"Diffusion features weigh {fused}, single pixels with the 5 × 5 around them {plain}"
+        parts = f"In the map diffusion features count for {fused}, single pixels with the 5 × 5 around them for {plain}"
+        if self.share in (0, 1):
+            parts = f"{'Diffusion features' if self.share else 'Single pixels with the 5 × 5 around them'} decide alone"
         if self.miou is None:
             return f"{parts}: without validation blocks nothing tells which to trust more."
-        figures = f"{self.fused_miou or 0:.3f} alone and {self.pixels_miou or 0:.3f} alone"
-        said = f"{parts} (mean IoU in the validation blocks: {figures}, {self.miou:.3f} together)."
+        said = (
+            f"{parts}. Mean IoU in the validation blocks: {self.fused_miou or 0:.2f} with features alone, "
+            f"{self.pixels_miou or 0:.2f} with pixels alone, {self.miou:.2f} in the map."
+        )
         if self.best_share is not None and self.best_share > self.share:
             said += (
                 f" These blocks favour {self.best_share * 100:.0f} % for the features, but by no more than chance may "

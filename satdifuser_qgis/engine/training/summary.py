@@ -5,25 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ..listing import MOST_NAMED
 from ..model_file import ModelHeader
+from ..raster.bands import listed_bands
 from ..report.streams import level_in_words, streams_in_words
 from ..report.training_report import FusionWeight, InputImage, LabelCount, TrainingReport
 from .finetune import Tuning
 from .label_sources import LabelSources
-from .landcover import Ground
+from .landcover import SCALING_IN_WORDS, Ground
 from .loop import FitResult
 from .pixels import Weighing
 
 
 def label_lines(ground: Ground) -> list[str]:
-    """A line a class for the log: labelled pixels that are used, those of them for validation, and those ignored."""
+    """A line a class for the log: labelled pixels that are used, those of them for validation, and those ignored. Of
+    many classes those with the fewest pixels have one, and the others one together."""
     lines = []
-    counts = zip(ground.classes, ground.class_pixels, ground.held_back_pixels, strict=True)
-    for index, (item, used, held_back) in enumerate(counts):
+    held_back_pixels = ground.held_back_pixels
+    fewest_first = np.argsort(ground.class_pixels, kind="stable")
+    for index in sorted(fewest_first[:MOST_NAMED].tolist()):
+        item, used, held_back = ground.classes[index], ground.class_pixels[index], held_back_pixels[index]
         ignored = "".join(
             f", {lost[index]:,} more ignored ({why})" for why, lost in ground.ignored.items() if lost[index]
         )
         lines.append(f'Class "{item.name}": {used:,} labelled pixels, {held_back:,} of them for validation{ignored}.')
+    others = ground.class_pixels[fewest_first[MOST_NAMED:]]
+    if len(others):
+        lines.append(f"{len(others)} more class{'es' * (len(others) > 1)}: from {others.min():,} labelled pixels on.")
     return lines
 
 
@@ -36,8 +46,10 @@ def report_data(
     weighing: Weighing | None,
     device: str,
     table: str,
+    stored: str,
 ) -> TrainingReport:
-    """A training as the data of its report; ``table`` is the name of the file beside it."""
+    """A training as the data of its report; ``table`` is the name of the file beside it, ``stored`` that of the model
+    in the model store, "" where it is not there."""
     words = _stream_words(header)
     return TrainingReport(
         model_name=header.name,
@@ -65,6 +77,7 @@ def report_data(
             ("Computed on", device),
         ),
         table=table,
+        stored_as=stored,
     )
 
 
@@ -110,12 +123,11 @@ def _split(ground: Ground) -> str:
 
 def _settings(header: ModelHeader) -> tuple[tuple[str, str], ...]:
     features, decoder, training = header.features, header.decoder, header.training
-    tried = ", ".join(f"{name} {value:.3f}" for name, value in training["scaling_tried"].items())
+    tried = ", ".join(f"{SCALING_IN_WORDS[name]} {value:.2f}" for name, value in training["scaling_tried"].items())
     tuned = Tuning(**training["finetune"]).sentence if training["finetune"] else "no, the backbone is frozen"
-    bands = zip(header.bands, header.band_names, strict=True)
     return (
-        ("Bands", ", ".join(f"{band} ({name})" if name else str(band) for band, name in bands)),
-        ("Scaling", header.scaling.kind + (f" (mean IoU tried: {tried})" if tried else "")),
+        ("Bands", listed_bands(header.bands, header.band_names)),
+        ("Scaling of values", SCALING_IN_WORDS[header.scaling.kind] + (f" (mean IoU tried: {tried})" if tried else "")),
         ("Pixel size", f"{header.gsd_m:.3g} m" if header.gsd_m else "unknown"),
         ("Tile", f"{header.tile_px} px"),
         ("Extraction", _extraction(features)),

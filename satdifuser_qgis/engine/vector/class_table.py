@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...protocol.classes import PALETTE, LandCoverClass, StyledClass, customary_color, default_color
 from ...protocol.errors import EngineError
+from ..listing import listing
 from .class_names import spelling_notes, text_key
 
 LARGEST_CODE = 65535
@@ -73,7 +74,7 @@ def case_notes(classes: Sequence[LandCoverClass]) -> list[str]:
     for name in dict.fromkeys(entry.name for entry in classes):
         alike.setdefault(name.casefold(), []).append(f'"{name}"')
     return [
-        f"{', '.join(names[:-1])} and {names[-1]} differ in letter case only and are kept apart as classes. Where they "
+        f"{listing(names)} differ in letter case only and are kept apart as classes. Where they "
         "mean the same, write them alike in the labels and train again."
         for names in alike.values()
         if len(names) > 1

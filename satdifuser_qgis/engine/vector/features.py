@@ -21,6 +21,8 @@ from .layers import LATIN_1, Layer, find_layer, split_source, untold_note
 
 # Points, lines and polygons, and several of one kind: what can be burnt.
 _DRAWN = (0, 1, 2, 3, 4, 5, 6)
+# Of what fields of classes are.
+_SORTING = ("OFTString", "OFTInteger", "OFTInteger64")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,22 @@ def read_features(source: str, class_field: str) -> Features:
         geometries,
         (*layer.notes, *notes),
     )
+
+
+def other_fields(source: str, class_field: str) -> list[tuple[str, int, int]]:
+    """The other fields of texts and whole numbers: name, how many different values, and in how many features."""
+    parts = split_source(source)
+    layer = find_layer(parts, class_field)
+    kinds = zip(layer.info["fields"], layer.info["ogr_types"], strict=True)
+    names = [name for name, kind in kinds if kind in _SORTING and name != class_field]
+    try:
+        with as_file(layer.path) as file:
+            read = partial(pyogrio.raw.read, file, columns=names, where=parts.subset, read_geometry=False)
+            meta, _, _, columns = read(**layer.keys)
+    except (DataSourceError, DataLayerError, ValueError):  # only a hint is lost, of what could not be read
+        return []
+    found = [(str(name), pandas.Series(values)) for name, values in zip(meta["fields"], columns, strict=True)]
+    return [(name, int(values.nunique()), int(values.notna().sum())) for name, values in found]
 
 
 def _stored(

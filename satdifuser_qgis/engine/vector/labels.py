@@ -19,6 +19,7 @@ from ...protocol.classes import LandCoverClass, StyledClass
 from ...protocol.crs import names_no_place
 from ...protocol.errors import EngineError
 from ..raster.grid import Grid, Window, no_crs, same_crs
+from .class_field import check_class_field
 from .class_names import spelling_notes, text_key
 from .class_table import UNLABELLED, ClassTable, Indices, counted_notes, number_table, text_table
 from .features import clean, read_features
@@ -118,6 +119,7 @@ def _read(source: str, class_field: str, styles: Sequence[StyledClass]) -> Vecto
     if len(features.values) == 0:
         raise EngineError("too_few_labels", f'The layer "{features.name}" has no features.', "Draw some labels first.")
     title = f'"{features.name}" (field {class_field})'
+    doubts = check_class_field(source, class_field, features)
     table, indices, notes = _class_indices(title, features.kind, features.subtype, features.values, styles)
     geometries, rows, more = clean(features.geometries.values)
     keep = indices[rows] != UNLABELLED
@@ -126,7 +128,7 @@ def _read(source: str, class_field: str, styles: Sequence[StyledClass]) -> Vecto
     stated = _wkt(features.geometries)
     crs, nowhere = (None, stated) if names_no_place(stated) else (features.geometries.crs, "")
     ordered = geopandas.GeoDataFrame(columns, geometry=geometries[keep][order], crs=crs)
-    all_notes = (*features.notes, *notes, *more)
+    all_notes = (*features.notes, *doubts, *notes, *more)
     return VectorLabels(features.name, table, _wkt(ordered), ordered, notes=all_notes, nowhere_wkt=nowhere)
 
 

@@ -73,9 +73,9 @@ class Segment(EngineAlgorithm):
             ModelParameter(self.MODEL, translate("SatDiFuser", "Model")),
             translate(
                 "SatDiFuser",
-                "The land-cover model. The list holds the models that come with the plugin and those in your model "
-                "store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another "
-                "model file (.safetensors) or just the name of a model can be written too.",
+                "The land-cover model. The list holds the models of your model store, with their classes, bands, pixel "
+                "size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name "
+                "of a model can be written too.",
             ),
         )
 

@@ -29,6 +29,7 @@ from ...protocol.trainsegmentation import TrainSegmentationRequest
 from ...styling.read import styles_of_field, styles_of_raster
 from .. import choices, values
 from ..base import EngineAlgorithm
+from ..class_field import check_class_field
 from ..containers import one_layer
 from ..images import Image, open_image
 from ..models import find_backbone
@@ -385,6 +386,7 @@ class TrainSegmentation(EngineAlgorithm):
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
             values.check_field(field, self.label(self.CLASS_FIELD), layer.name(), fields)
         source = self.parameterAsSource(parameters, self.LABELS, context)
+        check_class_field(source, field, self.label(self.CLASS_FIELD))
         crss = [image.crs_in_file for image in images]
         labels = self.sources.vector(layer, source, self.label(self.LABELS), value, field, crss, context)
         check_overlap(layer, self.label(self.LABELS), images, context)
