@@ -196,8 +196,8 @@
    <translation>Das zu kartierende Bild: eine Rasterdatei. Es darf einen anderen Ort und ein anderes Datum zeigen als das Trainingsbild.</translation>
   </message>
   <message>
-   <source>The land-cover model. The list holds the models that come with the plugin and those in your model store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name of a model can be written too.</source>
-   <translation>Das Landbedeckungsmodell. Die Liste enthält die mitgelieferten Modelle und die der eigenen Modellablage, mit Klassen, Bändern, Pixelgröße, mittlerer IoU der Validierung und Datum. Auch der Pfad einer anderen Modelldatei (.safetensors) oder nur der Name eines Modells kann eingegeben werden.</translation>
+   <source>The land-cover model. The list holds the models of your model store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name of a model can be written too.</source>
+   <translation>Das Landbedeckungsmodell. Die Liste enthält die Modelle der eigenen Modellablage, mit Klassen, Bändern, Pixelgröße, mittlerer IoU der Validierung und Datum. Auch der Pfad einer anderen Modelldatei (.safetensors) oder nur der Name eines Modells kann eingegeben werden.</translation>
   </message>
   <message>
    <source>The bands of the image that correspond to the model's bands, in their order. Empty: found by their names. On a command line write 3,2,1.</source>
@@ -670,6 +670,18 @@
   <message>
    <source>MPS (Apple)</source>
    <translation>MPS (Apple)</translation>
+  </message>
+  <message>
+   <source>Choose the field that holds the classes, or draw several labels a class.</source>
+   <translation>Das Feld mit den Klassen wählen oder mehrere Labels je Klasse zeichnen.</translation>
+  </message>
+  <message>
+   <source>{name}: "{field}" has another value in each of the {count} labels. Is it the class field?</source>
+   <translation>{name}: „{field}“ hat in jedem der {count} Labels einen anderen Wert. Ist es das Klassenfeld?</translation>
+  </message>
+  <message>
+   <source>Fields that look like one: {fields}.</source>
+   <translation>Felder, die danach aussehen: {fields}.</translation>
   </message>
   <message>
    <source>{name}: {path} holds several layers that could be meant: {layers}. Add one to the project and choose it there, or unpack the file.</source>
