@@ -46,6 +46,14 @@ def extraction() -> List[str]:
     ]
 
 
+def encoder() -> List[str]:
+    return [
+        translate("SatDiFuser", "Automatic"),
+        translate("SatDiFuser", "None (diffusion features and pixels only)"),
+        "EfficientNet-Lite2",
+    ]
+
+
 def finetune() -> List[str]:
     return [
         translate("SatDiFuser", "Frozen (only fusion and head are trained)"),

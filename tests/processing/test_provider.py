@@ -24,7 +24,7 @@ FOREIGN = ("torch", "diffusers", "rasterio", "shapely", "geopandas", "pyogrio", 
 PUBLIC = {
     "trainsegmentation": (
         "INPUT LABELS CLASS_FIELD LABEL_RASTERS MORE_INPUTS BANDS SCALING DIVISOR VALIDATION SPECTRAL FINETUNE DEVICE "
-        "SEED EPOCHS BACKBONE EXTRACTION TIMESTEPS FUSION HEAD MODEL REPORT",
+        "SEED EPOCHS ENCODER BACKBONE EXTRACTION TIMESTEPS FUSION HEAD MODEL REPORT",
         "MODEL REPORT MIOU MACRO_F1 OVERALL_ACCURACY CLASS_COUNT MODEL_NAME DEVICE_USED",
         "INPUT LABELS CLASS_FIELD LABEL_RASTERS MODEL REPORT",
     ),
@@ -68,7 +68,7 @@ def test_everything_has_help_tags_and_an_icon(algorithm):
     assert Path(algorithm.svgIconPath()).is_file()
 
 
-@pytest.mark.parametrize("name", ["SCALING", "FUSION", "HEAD", "EXTRACTION", "FINETUNE", "DEVICE"])
+@pytest.mark.parametrize("name", ["SCALING", "FUSION", "HEAD", "EXTRACTION", "FINETUNE", "ENCODER", "DEVICE"])
 def test_enumerations_are_integers_in_the_order_of_the_protocol(provider, name):
     definition = provider.algorithm("trainsegmentation").parameterDefinition(name)
     assert isinstance(definition, QgsProcessingParameterEnum)

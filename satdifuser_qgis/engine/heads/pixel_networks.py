@@ -41,8 +41,8 @@ def views_of(maps: int) -> tuple[View, ...]:
     a network sees beyond the pixel, the less it can. With many labels the last is better than the others.
     """
     return (
-        View("pixels", WINDOWS[:1], 0, (32, 32), 0.2, 0.1),
-        View("fine maps", WINDOWS[:1], min(2, maps), (64, 64), 0.4, 0.25),
+        View("the pixel and the 5 × 5 around it", WINDOWS[:1], 0, (32, 32), 0.2, 0.1),
+        View("fine maps too", WINDOWS[:1], min(2, maps), (64, 64), 0.4, 0.25),
         View("all maps, linear", WINDOWS, maps, ()),
         View("all maps", WINDOWS, maps, (128, 128), 0.4, 0.25),
     )

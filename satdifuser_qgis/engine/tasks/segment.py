@@ -299,7 +299,8 @@ def _tell(plan: MapPlan, header: ModelHeader, raster: Raster, duration: str, rep
     if note:
         reporter.log(note)
     if header.decoder.get("share") == 0:
-        reporter.log("This model decides by single pixels alone, so no features are computed.")
+        with_maps = " with the encoder's maps" if header.encoder else ""
+        reporter.log(f"This model decides by single pixels{with_maps} alone, so no diffusion features are computed.")
 
 
 class _Writers:
@@ -411,6 +412,7 @@ def _report(
     made = {
         "Model": header.name,
         "Backbone": f"{header.backbone.name} {header.backbone.revision}{tuned}",
+        **({"Encoder": header.encoder.name} if header.encoder else {}),
         "SatDiFuser": plugin_version(),
     }
     miou, accuracy = (header.scores.get(name) for name in ("miou", "overall_accuracy"))

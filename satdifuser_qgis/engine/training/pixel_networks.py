@@ -15,6 +15,8 @@ from .loop import class_counts, class_weights
 from .samples import UNLABELLED, Sample
 
 STEPS, BATCH_PX, MOST_PX = 400, 1024, 100_000
+# Half the steps tell which network to trust.
+TRIAL_STEPS = 200
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
 # Labelled pixels of one class in one cell of so many pixels a side are one piece of ground: they tell of one place.
 CELL_PX = 64
@@ -60,13 +62,13 @@ def fit_networks(
     for fold in range(rounds if rounds > 1 else 0):
         shown, left_out = known.part(folds != fold), folds == fold
         for place, network in enumerate(networks):
-            _fit(network, shown, weights, seed)
+            _fit(network, shown, weights, TRIAL_STEPS, seed)
             said[place, left_out] = _says(network, known.values[left_out])
         reporter.progress(fold + 1, rounds + 1, "rounds", "Training on single pixels")
     if rounds > 1:
         networks.weights.copy_(mixing(said, known, weights))
     for network in networks:
-        _fit(network, known, weights, seed)
+        _fit(network, known, weights, STEPS, seed)
     reporter.progress(rounds + 1, rounds + 1, "rounds", "Training on single pixels")
     networks.eval()
 
@@ -93,25 +95,25 @@ def mixing(said: Tensor, known: Labelled, weights: Tensor) -> Tensor:
     return trust * shares.detach().softmax(0) + (1 - trust) / len(said)
 
 
-def _fit(network: PixelNetwork, known: Labelled, weights: Tensor, seed: int) -> None:
+def _fit(network: PixelNetwork, known: Labelled, weights: Tensor, steps: int, seed: int) -> None:
     network.measure(known.values)
     values = network.standardised(known.values)
     if network.view.hidden:
-        _fit_deep(network, values, known.classes, weights, seed)
+        _fit_deep(network, values, known.classes, weights, steps, seed)
     else:
         _fit_linear(network, values, known, weights)
     network.eval()
 
 
-def _fit_deep(network: PixelNetwork, values: Tensor, classes: Tensor, weights: Tensor, seed: int) -> None:
+def _fit_deep(network: PixelNetwork, values: Tensor, classes: Tensor, weights: Tensor, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
     for module in network.modules():
         if isinstance(module, torch.nn.Linear):
             module.reset_parameters()
     network.train()
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS + 1)
-    for _ in range(STEPS):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps + 1)
+    for _ in range(steps):
         picked = torch.randint(len(values), (BATCH_PX,))
         seen = values[picked]
         logits = network.of_standardised(seen + network.view.noise * torch.randn_like(seen))

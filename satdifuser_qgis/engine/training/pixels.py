@@ -6,8 +6,9 @@ pixels cannot tell places apart. With more labels the features win, and their sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,8 @@ class Weighing:
 
     ``best_share`` is what the ground held back favours, ``share`` what they are given. Mean IoU on that ground of each
     alone and of both together, and of both together the confusion matrix of each block held back, (blocks, K, K). All
-    but ``share`` are None where there is none.
+    but ``share`` are None where there is none. ``networks``: what each of those that read the encoder's maps counts for
+    in the classifier's part, by its name; empty without an encoder.
     """
 
     share: float
@@ -51,9 +53,10 @@ class Weighing:
     pixels_miou: float | None = None
     miou: float | None = None
     matrices: NDArray[np.int64] | None = None
+    networks: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def figures(self) -> dict[str, float | None]:
+    def figures(self) -> dict[str, Any]:
         """All but the matrices, for the model's header."""
         return {
             "share": self.share,
@@ -61,17 +64,22 @@ class Weighing:
             "fused_miou": self.fused_miou,
             "pixels_miou": self.pixels_miou,
             "miou": self.miou,
+            "networks": dict(self.networks),
         }
 
     @property
     def sentence(self) -> str:
         """For log and report."""
         fused, plain = (f"{share * 100:.0f} %" for share in (self.share, 1 - self.share))
-        parts = f"In the map diffusion features count for {fused}, single pixels with the 5 × 5 around them for {plain}"
+        pixels = "pixels with the encoder's maps" if self.networks else "single pixels with the 5 × 5 around them"
+        parts = f"In the map diffusion features count for {fused}, {pixels} for {plain}"
         if self.share in (0, 1):
-            parts = f"{'Diffusion features' if self.share else 'Single pixels with the 5 × 5 around them'} decide alone"
+            parts = f"{'Diffusion features' if self.share else pixels[0].upper() + pixels[1:]} decide alone"
         if self.miou is None:
             return f"{parts}: without validation blocks nothing tells which to trust more."
+        if self.networks and self.share < 1:
+            counted = ", ".join(f"{weight * 100:.0f} % {name}" for name, weight in self.networks.items())
+            parts += f" (of four networks: {counted})"
         said = (
             f"{parts}. Mean IoU in the validation blocks: {self.fused_miou or 0:.2f} with features alone, "
             f"{self.pixels_miou or 0:.2f} with pixels alone, {self.miou:.2f} in the map."
@@ -98,6 +106,9 @@ def add_pixels(
     classifier.to(learner.device)
     found = _weigh(learner, classifier, samples, classes, reporter)
     decoder.give_share(found.share)
+    if isinstance(classifier, PixelNetworks):
+        names = [network.view.name for network in classifier]
+        return replace(found, networks=dict(zip(names, classifier.weights.tolist(), strict=True)))
     return found
 
 

@@ -73,6 +73,7 @@ def report_data(
         ),
         provenance=(
             ("Backbone", f"{header.backbone.name}, revision {header.backbone.revision}"),
+            *((("Encoder", header.encoder.name),) if header.encoder else ()),
             *((name, version) for name, version in header.versions.items()),
             ("Computed on", device),
         ),

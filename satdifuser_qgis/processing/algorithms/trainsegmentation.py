@@ -64,7 +64,7 @@ class TrainSegmentation(EngineAlgorithm):
     MORE_INPUTS, BANDS, SCALING, DIVISOR, BACKBONE = "MORE_INPUTS", "BANDS", "SCALING", "DIVISOR", "BACKBONE"
     FUSION, HEAD, EXTRACTION, TIMESTEPS, SPECTRAL = "FUSION", "HEAD", "EXTRACTION", "TIMESTEPS", "SPECTRAL"
     EPOCHS, FINETUNE, VALIDATION, SEED, DEVICE = "EPOCHS", "FINETUNE", "VALIDATION", "SEED", "DEVICE"
-    MODEL, REPORT = "MODEL", "REPORT"
+    ENCODER, MODEL, REPORT = "ENCODER", "MODEL", "REPORT"
 
     def initAlgorithm(self, configuration: Optional[Dict[str, Any]] = None) -> None:
         self._add_labels()
@@ -238,6 +238,16 @@ class TrainSegmentation(EngineAlgorithm):
     def _add_method(self) -> None:
         """What only those who know the method set, so it comes last."""
         self.add(
+            choices.enum(self.ENCODER, translate("SatDiFuser", "Encoder"), choices.encoder()),
+            translate(
+                "SatDiFuser",
+                "A network trained on photographs whose maps are read beside the diffusion features. What each counts "
+                "for in the map is told by validation, see the report. Automatic: EfficientNet-Lite2, which the engine "
+                "brings; it reads nothing where “Use the pixel values too” is off.",
+            ),
+            advanced=True,
+        )
+        self.add(
             QgsProcessingParameterFile(
                 self.BACKBONE,
                 translate("SatDiFuser", "Backbone"),
@@ -361,6 +371,7 @@ class TrainSegmentation(EngineAlgorithm):
             report=outputs[self.REPORT],
             nodata=_nodata([image, *more]),
             label_nodata=_nodata(rasters),
+            encoder=self.parameterAsEnum(parameters, self.ENCODER, context),
         )
 
     def _labels(
