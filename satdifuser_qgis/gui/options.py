@@ -56,6 +56,8 @@ class OptionsPage(QgsOptionsPageWidget):
         if named != named_python():
             QgsSettings().setValue(ENGINE_SETTING, named)
             watch.changed.emit()
+            if named:
+                setup.try_python()
 
     def _engine_box(self) -> QGroupBox:
         box = QGroupBox(translate("SatDiFuser", "Engine"), self)
@@ -172,14 +174,10 @@ class OptionsPage(QgsOptionsPageWidget):
         return button
 
     def _sure_to_remove(self) -> bool:
-        answer = QMessageBox.question(
-            self,
-            "SatDiFuser",
-            translate("SatDiFuser", "Remove the engine from {folder}? Models and logs stay.").format(
-                folder=folders.environment()
-            ),
-        )
-        return bool(answer == QMessageBox.StandardButton.Yes)
+        text = translate("SatDiFuser", "Remove the engine from {folder}? Models and logs stay.")
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        answer = QMessageBox.question(self, "SatDiFuser", text.format(folder=folders.environment()), yes | no, no)
+        return bool(answer == yes)
 
     def _follow(self, task: setup.SetupTask) -> None:
         """Shows a task until it has ended."""
@@ -189,6 +187,7 @@ class OptionsPage(QgsOptionsPageWidget):
         self.cancel.clicked.connect(lambda: self._cancel(task))
         self.bar.setValue(int(task.progress()))
         self._show_line(task.last_line or task.description())
+        self.cancel.setVisible(task.canCancel())
         self.cancel.setEnabled(not task.isCanceled())
         self.outcome.hide()
         self.working.show()

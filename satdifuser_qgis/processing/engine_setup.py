@@ -11,7 +11,7 @@ from ..protocol.errors import EngineError
 from ..runtime.environment import create
 from ..runtime.environment.locate import INSTALLED_GB, NEEDED_GB, Engine, locate
 from ..runtime.feedback import Feedback
-from .engine_state import named_python, versions
+from .engine_state import named_python, origin, versions
 
 translate = QCoreApplication.translate
 
@@ -43,7 +43,7 @@ def _warn_of_another(feedback: Feedback, installed: Engine) -> None:
         used = locate(named_python())
         if used.python == installed.python:
             return
-        reason = translate("SatDiFuser", "{origin} names {python}").format(origin=used.origin, python=used.python)
+        reason = translate("SatDiFuser", "{origin} names {python}").format(origin=origin(used), python=used.python)
     except EngineError as error:
         reason = str(error)
     feedback.pushWarning(

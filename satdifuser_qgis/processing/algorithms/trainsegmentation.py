@@ -30,7 +30,7 @@ from ...styling.read import styles_of_field, styles_of_raster
 from .. import choices, values
 from ..base import EngineAlgorithm
 from ..containers import one_layer
-from ..images import Image, open_image
+from ..images import Image, check_picture, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
 from ..parameters import RasterParameter, RastersParameter, or_else
@@ -326,6 +326,8 @@ class TrainSegmentation(EngineAlgorithm):
         image, path = self.image(parameters, self.INPUT, context)
         more, more_paths = self._raster_list(parameters, self.MORE_INPUTS, context)
         rasters, raster_paths = self._raster_list(parameters, self.LABEL_RASTERS, context)
+        for each in more:
+            check_picture(each, self.label(self.MORE_INPUTS))
         self._check_own_labels((path, *more_paths), raster_paths)
         layer, labels, field = self._labels(parameters, context, [image, *more])
         self._check_any_labels(labels, raster_paths)
