@@ -147,7 +147,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """
         parameter.setHelp(help_text)
         if decimals is not None:
-            parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
+            shown = parameter.metadata().get("widget_wrapper", {})
+            parameter.setMetadata({"widget_wrapper": {**shown, "decimals": decimals}})
         if advanced:
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(parameter)
@@ -189,6 +190,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             self._put_off_loading(context)
             self._request = self._make_request(parameters, context, targets)
             self._check_targets(targets, context)
+            for note in self.sources.notes:
+                feedback.pushInfo(note)
             for warning in self.sources.warnings:
                 feedback.pushWarning(warning)
             self.sources.export(feedback)
@@ -267,8 +270,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             return locate(named_python())
         except EngineError as error:
             if self.NEEDS_ENGINE:
-                raise QgsProcessingException(str(error)) from error
-            self.engine_problem = str(error)
+                raise QgsProcessingException(missing() or str(error)) from error
+            self.engine_problem = missing() or str(error)
             return None
 
     def _make_request(

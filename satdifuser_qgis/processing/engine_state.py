@@ -58,14 +58,14 @@ def engine_state(setting: str) -> str:
     """Where the engine is, or why there is none, for the value that the setting has or would have."""
     try:
         engine = locate(setting)
-    except EngineError as error:
+    except EngineError:
         # the way out of a missing engine is the page itself
-        return str(error) if setting or os.environ.get(VARIABLE) else not_installed()
+        return _not_there(setting) or not_installed()
     if engine.python in _unfit:
         return _unfit[engine.python]
     sentences = [
         translate("SatDiFuser", "The engine is {python} (from {origin}).").format(
-            python=engine.python, origin=origin(engine)
+            python=engine.python, origin=origin(engine.origin)
         ),
         versions(engine),
         outdated(engine),
@@ -78,26 +78,37 @@ def not_installed() -> str:
     return translate("SatDiFuser", "The engine that does the computing is not installed.")
 
 
-def origin(engine: Engine) -> str:
-    """Who names an engine, in the user's language."""
+def origin(who: str) -> str:
+    """Who names an engine (`Engine.origin`), in the user's language."""
     told = {
         SETTING: translate("SatDiFuser", "the QGIS setting"),
         OWN: translate("SatDiFuser", "the user's environment"),
         DEVELOPMENT: translate("SatDiFuser", "the development environment"),
     }
-    return told.get(engine.origin, engine.origin)
+    return told.get(who, who)
 
 
 def missing() -> Optional[str]:
     """Why there is no engine to run and what to do; None where there is one. Nothing is started."""
     try:
         locate(named_python())
-    except EngineError as error:
-        if named_python() or os.environ.get(VARIABLE):
-            return str(error)
+    except EngineError:
         way_out = translate("SatDiFuser", "Install it in {options}, or with “Install the engine” in the Toolbox.")
-        return f"{not_installed()} {way_out.format(options=OPTIONS)}"
+        return _not_there(named_python()) or f"{not_installed()} {way_out.format(options=OPTIONS)}"
     return None
+
+
+def _not_there(setting: str) -> str:
+    """That a Python which is named does not exist; "" where none is named."""
+    value, by = (setting, SETTING) if setting else (os.environ.get(VARIABLE, ""), VARIABLE)
+    if not value:
+        return ""
+    text = translate(
+        "SatDiFuser",
+        "{origin} names the engine's Python {python}, which does not exist. Correct it, or empty it to use the "
+        "installed engine ({options}).",
+    ).format(origin=origin(by), python=value, options=OPTIONS)
+    return text[:1].upper() + text[1:]
 
 
 def outdated(engine: Engine) -> str:

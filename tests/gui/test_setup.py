@@ -13,6 +13,7 @@ import pytest
 from qgis import utils
 from qgis.core import QgsApplication, QgsNetworkAccessManager, QgsSettings
 from qgis.gui import QgsMessageBar
+from qgis.PyQt.QtCore import QLocale
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
 
@@ -372,6 +373,17 @@ def test_a_start_without_an_engine_offers_to_install_it(qtbot, plugin, played, w
     played.go.set()
     ended(qtbot)
     assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+
+
+def test_numbers_are_written_as_the_user_does(plugin, window, page):
+    before = QLocale()
+    QLocale.setDefault(QLocale("de_DE"))
+    try:
+        plugin.initGui()
+        assert window.messages() == [OFFER.replace("1.8", "1,8")]
+        assert "1,8 GB" in options.engine_setup.what_it_takes()
+    finally:
+        QLocale.setDefault(before)
 
 
 def test_a_start_with_an_engine_offers_nothing(plugin, window):
