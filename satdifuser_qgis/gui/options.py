@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..processing import about, engine_setup
-from ..processing.engine_state import ENGINE_SETTING, engine_state, named_python, watch
+from ..processing.engine_state import ENGINE_SETTING, engine_state, named_is_unfit, named_python, watch
 from ..protocol import folders
 from ..runtime.environment import create
 from . import setup
@@ -53,11 +53,12 @@ class OptionsPage(QgsOptionsPageWidget):
     def apply(self) -> None:
         """Keeps what was entered."""
         named = self.engine_python.filePath().strip()
-        if named != named_python():
+        changed = named != named_python()
+        if changed:
             QgsSettings().setValue(ENGINE_SETTING, named)
             watch.changed.emit()
-            if named:
-                setup.try_python()
+        if named and (changed or named_is_unfit()):
+            setup.try_python()
 
     def _engine_box(self) -> QGroupBox:
         box = QGroupBox(translate("SatDiFuser", "Engine"), self)

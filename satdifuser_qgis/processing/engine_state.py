@@ -54,6 +54,14 @@ def try_named() -> None:
         raise
 
 
+def named_is_unfit() -> bool:
+    """Whether the engine that the user named was tried in vain; it may have been mended since."""
+    try:
+        return locate(named_python()).python in _unfit
+    except EngineError:
+        return False
+
+
 def engine_state(setting: str) -> str:
     """Where the engine is, or why there is none, for the value that the setting has or would have."""
     try:

@@ -11,6 +11,7 @@ from qgis.core import QgsSettings
 
 from satdifuser_qgis.gui import setup
 from satdifuser_qgis.gui.options import OptionsFactory, OptionsPage
+from satdifuser_qgis.processing import engine_state
 from satdifuser_qgis.processing.engine_state import ENGINE_SETTING
 from satdifuser_qgis.protocol import folders
 
@@ -44,7 +45,7 @@ def test_an_engine_is_shown_and_kept_when_applied(page, qtbot, tmp_path):
         page.grab().save(str(Path(folder) / "options.png"))
 
 
-def test_a_python_without_the_libraries_is_told_after_ok(page, qtbot):
+def test_a_python_without_the_libraries_is_told_after_ok(page, qtbot, monkeypatch):
     page.engine_python.setFilePath(sys.executable)
     page.apply()
     qtbot.waitUntil(lambda: setup.running() is None, timeout=30_000)
@@ -52,8 +53,10 @@ def test_a_python_without_the_libraries_is_told_after_ok(page, qtbot):
     qtbot.addWidget(again)
     assert "A library of the engine is missing" in again.state.text()
     assert 'Clear "Python of the engine"' in again.state.text()
-    again.engine_python.setFilePath("")
-    assert "Clear" not in again.state.text()
+    monkeypatch.setattr(engine_state, "verify", lambda engine: None)
+    again.apply()
+    qtbot.waitUntil(lambda: setup.running() is None, timeout=10_000)
+    assert again.state.text().startswith(f"The engine is {sys.executable}"), "what was mended is tried again"
 
 
 def test_the_way_to_an_nvidia_gpu_is_told(page):
