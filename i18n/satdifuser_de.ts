@@ -8,6 +8,10 @@
    <translation>Engine-Einstellungen…</translation>
   </message>
   <message>
+   <source>Guide</source>
+   <translation>Handbuch</translation>
+  </message>
+  <message>
    <source>Install the engine…</source>
    <translation>Engine installieren…</translation>
   </message>
@@ -72,6 +76,10 @@
    <translation>Noch kein Modell: eines trainieren oder eine Datei wählen</translation>
   </message>
   <message>
+   <source>Remove the engine from {folder}? Models and logs stay.</source>
+   <translation>Die Engine aus {folder} entfernen? Modelle und Protokolle bleiben.</translation>
+  </message>
+  <message>
    <source>Engine</source>
    <translation>Engine</translation>
   </message>
@@ -124,10 +132,6 @@
    <translation>Teile unterbrochener Karten belegen {size} MB. Mit ihnen geht eine Karte, die noch einmal gerechnet wird, dort weiter, wo sie stehen blieb.</translation>
   </message>
   <message>
-   <source>Remove the engine from {folder}? Models and logs stay.</source>
-   <translation>Die Engine aus {folder} entfernen? Modelle und Protokolle bleiben.</translation>
-  </message>
-  <message>
    <source>All lines are in the log panel, tab SatDiFuser.</source>
    <translation>Alle Zeilen stehen im Protokollfenster, Reiter SatDiFuser.</translation>
   </message>
@@ -146,6 +150,10 @@
   <message>
    <source>Removing the engine of SatDiFuser</source>
    <translation>Engine von SatDiFuser entfernen</translation>
+  </message>
+  <message>
+   <source>Trying the Python of the engine</source>
+   <translation>Python der Engine ausprobieren</translation>
   </message>
   <message>
    <source>Cancelling…</source>
@@ -197,11 +205,11 @@
   </message>
   <message>
    <source>The land-cover model. The list holds the models of your model store, with their classes, bands, pixel size, mean IoU in validation and date. The path of another model file (.safetensors) or just the name of a model can be written too.</source>
-   <translation>Das Landbedeckungsmodell. Die Liste enthält die Modelle der eigenen Modellablage, mit Klassen, Bändern, Pixelgröße, mittlerer IoU der Validierung und Datum. Auch der Pfad einer anderen Modelldatei (.safetensors) oder nur der Name eines Modells kann eingegeben werden.</translation>
+   <translation>Das Landbedeckungsmodell. Die Liste enthält die Modelle der eigenen Modellablage, mit Klassen, Kanälen, Pixelgröße, mittlerer IoU der Validierung und Datum. Auch der Pfad einer anderen Modelldatei (.safetensors) oder nur der Name eines Modells kann eingegeben werden.</translation>
   </message>
   <message>
    <source>The bands of the image that correspond to the model's bands, in their order. Empty: found by their names. On a command line write 3,2,1.</source>
-   <translation>Die Bänder des Bildes, die den Bändern des Modells entsprechen, in deren Reihenfolge. Leer: nach ihren Namen gefunden. Auf der Kommandozeile 3,2,1 schreiben.</translation>
+   <translation>Die Kanäle des Bildes, die den Kanälen des Modells entsprechen, in deren Reihenfolge. Leer: nach ihren Namen gefunden. Auf der Kommandozeile 3,2,1 schreiben.</translation>
   </message>
   <message>
    <source>The area to map, extended to whole pixels. Empty: the whole image. The result is the same as in a map of the whole image.</source>
@@ -237,7 +245,7 @@
   </message>
   <message>
    <source>The probability of each class, 0 to 1, one band per class.</source>
-   <translation>Die Wahrscheinlichkeit jeder Klasse, 0 bis 1, ein Band je Klasse.</translation>
+   <translation>Die Wahrscheinlichkeit jeder Klasse, 0 bis 1, ein Kanal je Klasse.</translation>
   </message>
   <message>
    <source>How uncertain the model is: 0 where one class is certain, 1 where all are equally likely.</source>
@@ -276,8 +284,8 @@
    <translation>Überlappung der Kacheln [%]</translation>
   </message>
   <message>
-   <source>Tiles at once</source>
-   <translation>Kacheln zugleich</translation>
+   <source>Automatic</source>
+   <translation>Automatisch</translation>
   </message>
   <message>
    <source>Land cover</source>
@@ -322,6 +330,10 @@
   <message>
    <source>Area of each class (JSON)</source>
    <translation>Fläche jeder Klasse (JSON)</translation>
+  </message>
+  <message>
+   <source>Tiles at once</source>
+   <translation>Kacheln zugleich</translation>
   </message>
   <message>
    <source>{image} – land cover</source>
@@ -388,20 +400,16 @@
    <translation>Klassifikation,klassifizieren,Landnutzung,Landbedeckung,LULC,überwacht,Training,Trainingsflächen,Deep Learning,KI,maschinelles Lernen,Segmentierung,Satellit,Luftbild,Diffusion</translation>
   </message>
   <message>
-   <source>(or label rasters)</source>
-   <translation>(oder Klassenraster)</translation>
-  </message>
-  <message>
    <source>The training image: a raster file with red, green and blue bands.</source>
-   <translation>Das Trainingsbild: eine Rasterdatei mit rotem, grünem und blauem Band.</translation>
+   <translation>Das Trainingsbild: eine Rasterdatei mit rotem, grünem und blauem Kanal.</translation>
   </message>
   <message>
    <source>Polygons, lines or points where the class is known. Filter and selection are respected. Not needed where label rasters are given.</source>
    <translation>Polygone, Linien oder Punkte, deren Klasse bekannt ist. Filter und Auswahl werden beachtet. Nicht nötig, wo Klassenraster angegeben sind.</translation>
   </message>
   <message>
-   <source>The field of the labels that holds the class, as text or whole number. Names, colours and order are taken from a categorised style on this field.</source>
-   <translation>Das Feld mit der Klasse, als Text oder ganze Zahl. Namen, Farben und Reihenfolge kommen aus einem kategorisierten Stil auf diesem Feld.</translation>
+   <source>The field of the labels that holds the class, as text or whole number. Names, colours and order are taken from a categorised style on this field. Empty: the field of the labels' categorised style.</source>
+   <translation>Das Feld der Labels mit der Klasse, als Text oder ganze Zahl. Namen, Farben und Reihenfolge kommen aus einem kategorisierten Stil auf diesem Feld. Leer: das Feld des kategorisierten Stils der Labels.</translation>
   </message>
   <message>
    <source>Rasters of class codes. Each is used for every image that it covers. Not labelled are nodata, 0 without a name, and what the legend calls "Unclassified", "No data" or "Masked".</source>
@@ -409,7 +417,7 @@
   </message>
   <message>
    <source>Further training images; labels and label rasters serve them too. The same bands in the same order.</source>
-   <translation>Weitere Trainingsbilder; Labels und Klassenraster gelten auch für sie. Dieselben Bänder in derselben Reihenfolge.</translation>
+   <translation>Weitere Trainingsbilder; Labels und Klassenraster gelten auch für sie. Dieselben Kanäle in derselben Reihenfolge.</translation>
   </message>
   <message>
    <source>Three bands in the order red, green, blue. Empty: found by band description, then by colour, then 1, 2, 3. On a command line write 3,2,1.</source>
@@ -429,7 +437,7 @@
   </message>
   <message>
    <source>Trains on the band values themselves beside the diffusion features: in the head, and in a classifier of single pixels and the 5 × 5 around them. Validation decides how much head and classifier weigh in the map; with few labels it is often the classifier alone.</source>
-   <translation>Trainiert neben den Diffusionsmerkmalen auf den Bandwerten selbst: im Kopf und in einem Klassifikator einzelner Pixel mit ihrer Umgebung von 5 × 5. Die Validierung entscheidet, wie viel Kopf und Klassifikator in der Karte zählen; bei wenigen Labels ist es oft der Klassifikator allein.</translation>
+   <translation>Trainiert neben den Diffusionsmerkmalen auf den Kanalwerten selbst: im Kopf und in einem Klassifikator einzelner Pixel mit ihrer Umgebung von 5 × 5. Die Validierung entscheidet, wie viel Kopf und Klassifikator in der Karte zählen; bei wenigen Labels ist es oft der Klassifikator allein.</translation>
   </message>
   <message>
    <source>Fine-tuned: after fusion and head, the backbone is trained together with them on your labels. This takes several times as long; the result is kept only where validation improves, and is stored in the model. For compact backbones, such as the embedded one.</source>
@@ -442,6 +450,10 @@
   <message>
    <source>How many times training goes through the labels. 0: until validation no longer improves.</source>
    <translation>Wie oft das Training die Labels durchläuft. 0: bis die Validierung nicht mehr besser wird.</translation>
+  </message>
+  <message>
+   <source>A network trained on photographs whose maps are read beside the diffusion features. What each counts for in the map is told by validation, see the report. Automatic: EfficientNet-Lite2, which the engine brings; it reads nothing where “Use the pixel values too” is off.</source>
+   <translation>Ein an Fotos trainiertes Netz, dessen Karten neben den Diffusionsmerkmalen gelesen werden. Was beide in der Karte zählen, sagt die Validierung, siehe Bericht. Automatisch: EfficientNet-Lite2, das die Engine mitbringt; ohne „Auch die Pixelwerte verwenden“ liest es nichts.</translation>
   </message>
   <message>
    <source>The pretrained diffusion network that computes the features: a folder in the layout of diffusers, or the name of one that comes with the plugin. Empty: the embedded one.</source>
@@ -472,6 +484,18 @@
    <translation>Eine Seite, die Klasse für Klasse zeigt, wie gut das Modell ist und wie es entstand.</translation>
   </message>
   <message>
+   <source>{name}: "{field}", by which "{layer}" is drawn.</source>
+   <translation>{name}: „{field}“, nach dem „{layer}“ gezeichnet wird.</translation>
+  </message>
+  <message>
+   <source>(or label rasters)</source>
+   <translation>(oder Klassenraster)</translation>
+  </message>
+  <message>
+   <source>(of the labels)</source>
+   <translation>(der Labels)</translation>
+  </message>
+  <message>
    <source>Label rasters</source>
    <translation>Klassenraster</translation>
   </message>
@@ -486,10 +510,6 @@
   <message>
    <source>Scaling of values</source>
    <translation>Skalierung der Werte</translation>
-  </message>
-  <message>
-   <source>Divisor</source>
-   <translation>Teiler</translation>
   </message>
   <message>
    <source>Share for validation</source>
@@ -508,8 +528,8 @@
    <translation>Startwert</translation>
   </message>
   <message>
-   <source>Epochs</source>
-   <translation>Epochen</translation>
+   <source>Encoder</source>
+   <translation>Encoder</translation>
   </message>
   <message>
    <source>Backbone</source>
@@ -553,11 +573,19 @@
   </message>
   <message>
    <source>Labels</source>
-   <translation>Trainingsdaten</translation>
+   <translation>Labels</translation>
   </message>
   <message>
    <source>Class field</source>
    <translation>Klassenfeld</translation>
+  </message>
+  <message>
+   <source>Divisor</source>
+   <translation>Teiler</translation>
+  </message>
+  <message>
+   <source>Epochs</source>
+   <translation>Epochen</translation>
   </message>
   <message>
    <source>There are no labels. Choose a vector layer under “{labels}” and the field with its classes under “{field}”, or rasters of class codes under “{rasters}”.</source>
@@ -598,10 +626,6 @@
   <message>
    <source>Where the computing is done. Automatic takes a GPU that the engine can use. The engine that the plugin installs can use the GPU of Apple computers only, and the processor elsewhere; for an NVIDIA GPU name a Python with a CUDA build of torch in Settings &gt; Options &gt; SatDiFuser, or in the variable SATDIFUSER_ENGINE_PYTHON.</source>
    <translation>Wo gerechnet wird. „Automatisch“ nimmt eine GPU, die die Engine nutzen kann. Die Engine, die das Plugin installiert, kann nur die GPU von Apple-Computern nutzen und rechnet sonst auf dem Prozessor; für eine NVIDIA-GPU ein Python mit torch für CUDA angeben, unter Einstellungen &gt; Optionen &gt; SatDiFuser oder in der Variablen SATDIFUSER_ENGINE_PYTHON.</translation>
-  </message>
-  <message>
-   <source>Automatic</source>
-   <translation>Automatisch</translation>
   </message>
   <message>
    <source>Constants of the training images</source>
@@ -650,6 +674,10 @@
   <message>
    <source>Clean (no noise)</source>
    <translation>Sauber (ohne Rauschen)</translation>
+  </message>
+  <message>
+   <source>None (diffusion features and pixels only)</source>
+   <translation>Keiner (nur Diffusionsmerkmale und Pixel)</translation>
   </message>
   <message>
    <source>Frozen (only fusion and head are trained)</source>
@@ -716,16 +744,44 @@
    <translation>Die Engine ist installiert, aber eine andere wird verwendet: {reason}.</translation>
   </message>
   <message>
+   <source>The engine that does the computing is not installed.</source>
+   <translation>Die Engine, die rechnet, ist nicht installiert.</translation>
+  </message>
+  <message>
    <source>The engine was made for another version of the plugin: Repair brings it up to date (Settings &gt; Options &gt; SatDiFuser).</source>
    <translation>Die Engine wurde für eine andere Version der Erweiterung erstellt: „Reparieren“ bringt sie auf den Stand (Einstellungen &gt; Optionen &gt; SatDiFuser).</translation>
   </message>
   <message>
+   <source>the QGIS setting</source>
+   <translation>die QGIS-Einstellung</translation>
+  </message>
+  <message>
+   <source>the user's environment</source>
+   <translation>die Umgebung dieses Benutzers</translation>
+  </message>
+  <message>
+   <source>the development environment</source>
+   <translation>die Entwicklungsumgebung</translation>
+  </message>
+  <message>
+   <source>Install it in {options}, or with “Install the engine” in the Toolbox.</source>
+   <translation>In {options} installieren, oder mit „Engine installieren“ in der Werkzeugkiste.</translation>
+  </message>
+  <message>
+   <source>{origin} names the engine's Python {python}, which does not exist. Correct it, or empty it to use the installed engine ({options}).</source>
+   <translation>{origin} nennt als Python der Engine {python}, das es nicht gibt. Berichtigen, oder leeren, um die installierte Engine zu verwenden ({options}).</translation>
+  </message>
+  <message>
    <source>The engine is {python} (from {origin}).</source>
-   <translation>Die Engine ist {python} (aus: {origin}).</translation>
+   <translation>Die Engine ist {python} (Quelle: {origin}).</translation>
   </message>
   <message>
    <source>no CRS</source>
    <translation>kein KBS</translation>
+  </message>
+  <message>
+   <source>{name}: "{layer}" is a map with a colour table, not an image. Choose an image, or expand the colours first (Raster &gt; Conversion &gt; PCT to RGB).</source>
+   <translation>{name}: „{layer}“ ist eine Karte mit Farbtabelle, kein Bild. Ein Bild wählen, oder zuerst die Farben auflösen (Raster &gt; Konvertierung &gt; PCT nach RGB).</translation>
   </message>
   <message>
    <source>Not ready: {problem}</source>
@@ -764,6 +820,10 @@
    <translation>Mit Namen bekannt: {names}.</translation>
   </message>
   <message>
+   <source>The model "{path}" is damaged or incomplete. Copy or train it again, or choose another file.</source>
+   <translation>Das Modell „{path}“ ist beschädigt oder unvollständig. Noch einmal kopieren oder trainieren, oder eine andere Datei wählen.</translation>
+  </message>
+  <message>
    <source>"{path}" is no model of SatDiFuser ({error}). Choose a file made by "Train a land-cover model".</source>
    <translation>„{path}“ ist kein Modell von SatDiFuser ({error}). Eine Datei wählen, die „Landbedeckungsmodell trainieren“ erstellt hat.</translation>
   </message>
@@ -781,11 +841,11 @@
   </message>
   <message>
    <source>Labels are transformed from {source} to {target} ({operation}): {path}</source>
-   <translation>Die Trainingsdaten werden von {source} nach {target} transformiert ({operation}): {path}</translation>
+   <translation>Labels werden von {source} nach {target} transformiert ({operation}): {path}</translation>
   </message>
   <message>
    <source>{name}: "{layer}" has no features. Draw some labels first.</source>
-   <translation>{name}: „{layer}“ hat keine Objekte. Zuerst einige Trainingsflächen zeichnen.</translation>
+   <translation>{name}: „{layer}“ hat keine Objekte. Zuerst einige Labels zeichnen.</translation>
   </message>
   <message>
    <source>{name}: nothing is selected in "{layer}". Select labels, or switch off "Selected features only".</source>
@@ -797,11 +857,11 @@
   </message>
   <message>
    <source>The labels could not be copied to {path}: {problem}. Is the disk full?</source>
-   <translation>Die Trainingsdaten konnten nicht nach {path} kopiert werden: {problem}. Ist die Platte voll?</translation>
+   <translation>Die Labels konnten nicht nach {path} kopiert werden: {problem}. Ist die Platte voll?</translation>
   </message>
   <message>
    <source>Labels that cannot be transformed to {crs} are left out there: {count}.</source>
-   <translation>Trainingsdaten, die sich nicht nach {crs} transformieren lassen, werden dort weggelassen: {count}.</translation>
+   <translation>Labels, die sich nicht nach {crs} transformieren lassen, werden dort weggelassen: {count}.</translation>
   </message>
   <message>
    <source>Texts of the field "{field}" cannot be read, such as {example}. Set the data source encoding of the layer (layer properties, Source), and train again.</source>
@@ -849,7 +909,7 @@
   </message>
   <message>
    <source>{path} cannot be written to. Choose another folder.</source>
-   <translation>{path} kann nicht geschrieben werden. Einen anderen Ordner wählen.</translation>
+   <translation>In {path} kann nicht geschrieben werden. Einen anderen Ordner wählen.</translation>
   </message>
   <message>
    <source>{name}: {path} is no plain path. Write {plain} instead.</source>
@@ -913,7 +973,7 @@
   </message>
   <message>
    <source>{name}: {path} holds several rasters: {rasters}. Give one of them as it is written here. Where they are the bands of one image, first make one raster of them (Raster &gt; Miscellaneous &gt; Build Virtual Raster, each input file into a separate band).</source>
-   <translation>{name}: {path} enthält mehrere Raster: {rasters}. Eines davon so angeben, wie es hier steht. Wo sie die Bänder eines Bildes sind, zuerst ein Raster daraus machen (Raster &gt; Sonstiges &gt; Virtuelles Raster erzeugen, jede Eingabedatei in ein eigenes Band).</translation>
+   <translation>{name}: {path} enthält mehrere Raster: {rasters}. Eines davon so angeben, wie es hier steht. Wo sie die Kanäle eines Bildes sind, zuerst ein Raster daraus machen (Raster &gt; Sonstiges &gt; Virtuelles Raster erzeugen, jede Eingabedatei in einen eigenen Kanal).</translation>
   </message>
   <message>
    <source>{name}: {path} is a vector file. Choose a raster.</source>

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import Qgis, QgsMapLayer, QgsProcessingContext, QgsProcessingUtils, QgsVectorFileWriter, QgsVectorLayer
+from qgis.core import (
+    Qgis,
+    QgsMapLayer,
+    QgsProcessingContext,
+    QgsProcessingUtils,
+    QgsRaster,
+    QgsRasterDataProvider,
+    QgsVectorFileWriter,
+    QgsVectorLayer,
+)
 
 
 def qgis_version() -> str:
@@ -19,6 +28,13 @@ def temporary_file(name: str, context: QgsProcessingContext) -> str:
         return str(QgsProcessingUtils.generateTempFilename(name, context))
     except TypeError:
         return str(QgsProcessingUtils.generateTempFilename(name))
+
+
+def has_color_table(provider: QgsRasterDataProvider, band: int) -> bool:
+    """Whether a band holds codes of colours. Later versions have the scoped name "Palette"."""
+    kinds = QgsRaster.ColorInterpretation
+    palette = kinds.Palette if hasattr(kinds, "Palette") else kinds.PaletteIndex
+    return bool(provider.colorInterpretation(band) == palette)
 
 
 def save_style_beside(layer: QgsMapLayer, path: str) -> bool:

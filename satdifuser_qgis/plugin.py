@@ -23,6 +23,7 @@ class SatDiFuserPlugin:
         self.provider: Optional[SatDiFuserProvider] = None
         self.options: Any = None
         self.action: Any = None
+        self.guide: Any = None
         self.translator = _translator()
 
     def initProcessing(self) -> None:  # noqa: N802 (QGIS name)
@@ -35,25 +36,28 @@ class SatDiFuserPlugin:
         from qgis.PyQt.QtWidgets import QAction
 
         from .gui import messages
-        from .gui.options import OptionsFactory
+        from .gui.options import OptionsFactory, open_guide
 
         self.initProcessing()
         self.options = OptionsFactory()
         self.iface.registerOptionsWidgetFactory(self.options)
         self.action = QAction(self.options.icon(), "", self.iface.mainWindow())
-        self.action.triggered.connect(self._open_options)
+        self.action.triggered.connect(self._install_or_open)
+        self.guide = QAction(translate("SatDiFuser", "Guide"), self.iface.mainWindow())
+        self.guide.triggered.connect(open_guide)
         self._show_engine()
         engine_state.watch.changed.connect(self._show_engine)
-        self.iface.addPluginToMenu(MENU, self.action)
+        for action in (self.action, self.guide):
+            self.iface.addPluginToMenu(MENU, action)
         if not engine_state.is_there():
-            messages.offer(self._open_options)
+            messages.offer(self._install)
 
     def unload(self) -> None:
         """Takes away everything that was added; an installation at work is cancelled."""
-        if self.action is not None:
-            self.iface.removePluginMenu(MENU, self.action)
-            self.action.deleteLater()
-            self.action = None
+        for action in filter(None, (self.action, self.guide)):
+            self.iface.removePluginMenu(MENU, action)
+            action.deleteLater()
+        self.action = self.guide = None
         if self.options is not None:
             from .gui import messages, setup
 
@@ -74,6 +78,20 @@ class SatDiFuserPlugin:
         there = engine_state.is_there()
         settings = translate("SatDiFuser", "Engine settings…")
         self.action.setText(settings if there else translate("SatDiFuser", "Install the engine…"))
+
+    def _install_or_open(self) -> None:
+        """Does what the menu entry says."""
+        if engine_state.is_there():
+            self._open_options()
+        else:
+            self._install()
+
+    def _install(self) -> None:
+        """Starts the installation; the options show how it goes on, and can cancel it."""
+        from .gui import setup
+
+        setup.install()
+        self._open_options()
 
     def _open_options(self) -> None:
         from .gui.options import PAGE

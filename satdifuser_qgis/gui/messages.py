@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from qgis import utils
 from qgis.core import Qgis, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtCore import QCoreApplication, QLocale
 from qgis.PyQt.QtWidgets import QPushButton
 
 from ..processing.engine_state import watch
@@ -32,7 +32,9 @@ def offer(install: Callable[[], None]) -> None:
         return
     button = QPushButton(translate("SatDiFuser", "Install…"))
     button.clicked.connect(install)
-    text = translate("SatDiFuser", "SatDiFuser needs its engine ({size} GB).").format(size=INSTALLED_GB)
+    text = translate("SatDiFuser", "SatDiFuser needs its engine ({size} GB).").format(
+        size=QLocale().toString(INSTALLED_GB)
+    )
     _stand("", text, Qgis.MessageLevel.Info, button)
 
 

@@ -196,7 +196,7 @@ def _texts(card: ModelCard) -> List[str]:
         ", ".join(card.bands),
         _length(card.gsd_m) if card.gsd_m else translate("SatDiFuser", "unknown"),
         translate("SatDiFuser", "not measured") if card.miou is None else f"{card.miou:.2f}",
-        f"{card.changed:%Y-%m-%d}",
+        f"{card.changed:%Y-%m-%d %H:%M}",
     ]
 
 

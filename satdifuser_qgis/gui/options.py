@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..processing import about, engine_setup
-from ..processing.engine_state import ENGINE_SETTING, engine_state, named_python, watch
+from ..processing.engine_state import ENGINE_SETTING, engine_state, named_is_unfit, named_python, watch
 from ..protocol import folders
 from ..runtime.environment import create
 from . import setup
@@ -53,9 +53,12 @@ class OptionsPage(QgsOptionsPageWidget):
     def apply(self) -> None:
         """Keeps what was entered."""
         named = self.engine_python.filePath().strip()
-        if named != named_python():
+        changed = named != named_python()
+        if changed:
             QgsSettings().setValue(ENGINE_SETTING, named)
             watch.changed.emit()
+        if named and (changed or named_is_unfit()):
+            setup.try_python()
 
     def _engine_box(self) -> QGroupBox:
         box = QGroupBox(translate("SatDiFuser", "Engine"), self)
@@ -172,14 +175,10 @@ class OptionsPage(QgsOptionsPageWidget):
         return button
 
     def _sure_to_remove(self) -> bool:
-        answer = QMessageBox.question(
-            self,
-            "SatDiFuser",
-            translate("SatDiFuser", "Remove the engine from {folder}? Models and logs stay.").format(
-                folder=folders.environment()
-            ),
-        )
-        return bool(answer == QMessageBox.StandardButton.Yes)
+        text = translate("SatDiFuser", "Remove the engine from {folder}? Models and logs stay.")
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        answer = QMessageBox.question(self, "SatDiFuser", text.format(folder=folders.environment()), yes | no, no)
+        return bool(answer == yes)
 
     def _follow(self, task: setup.SetupTask) -> None:
         """Shows a task until it has ended."""
@@ -189,6 +188,7 @@ class OptionsPage(QgsOptionsPageWidget):
         self.cancel.clicked.connect(lambda: self._cancel(task))
         self.bar.setValue(int(task.progress()))
         self._show_line(task.last_line or task.description())
+        self.cancel.setVisible(task.canCancel())
         self.cancel.setEnabled(not task.isCanceled())
         self.outcome.hide()
         self.working.show()

@@ -8,7 +8,7 @@ from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
 
 from ..processing import engine_setup
-from ..processing.engine_state import watch
+from ..processing.engine_state import try_named, watch
 from ..processing.proxy import proxy_variables
 from ..protocol.errors import EngineError
 from ..runtime.environment import create
@@ -26,8 +26,8 @@ class SetupTask(QgsTask):
     # emitted in the main thread, after `problem` is known
     ended = pyqtSignal()
 
-    def __init__(self, title: str, work: Callable[[SetupTask], Any]) -> None:
-        super().__init__(title, QgsTask.Flag.CanCancel)
+    def __init__(self, title: str, work: Callable[[SetupTask], Any], can_cancel: bool = True) -> None:
+        super().__init__(title, QgsTask.Flag.CanCancel if can_cancel else QgsTask.Flag(0))
         self.work = work
         self.last_line = ""
         self.problem: Optional[EngineError] = None
@@ -52,7 +52,8 @@ class SetupTask(QgsTask):
             QgsMessageLog.logMessage(self.problem.detail, TAG, Qgis.MessageLevel.Warning, False)
         if self.problem is None:
             watch.changed.emit()
-            messages.success(translate("SatDiFuser", "{task}: done.").format(task=self.description()))
+            if not self.receivers(self.ended):  # else the options page says it
+                messages.success(translate("SatDiFuser", "{task}: done.").format(task=self.description()))
         elif not self.cancelled:
             messages.failure(str(self.problem))
         self.ended.emit()
@@ -110,8 +111,15 @@ def repair() -> SetupTask:
 
 
 def remove() -> SetupTask:
-    """Deletes the environment; some seconds, since there are many files."""
-    return _start(translate("SatDiFuser", "Removing the engine of SatDiFuser"), lambda task: create.remove())
+    """Deletes the environment, which is gone at once; its files take a while, and that cannot be undone."""
+    title = translate("SatDiFuser", "Removing the engine of SatDiFuser")
+    return _start(title, lambda task: create.remove(task), can_cancel=False)
+
+
+def try_python() -> SetupTask:
+    """Tries the Python that the user named as engine."""
+    title = translate("SatDiFuser", "Trying the Python of the engine")
+    return _start(title, lambda task: try_named(), can_cancel=False)
 
 
 def stop() -> None:
@@ -123,10 +131,11 @@ def stop() -> None:
         task.waitForFinished(STOP_MS)
 
 
-def _start(title: str, work: Callable[[SetupTask], Any]) -> SetupTask:
-    """Starts a task; while one is at work, that one is returned instead."""
+def _start(title: str, work: Callable[[SetupTask], Any], can_cancel: bool = True) -> SetupTask:
+    """Starts a task; while one is at work, that one is returned instead. What the bar says of the engine goes."""
     global _running
     if _running is None:
-        _running = SetupTask(title, work)
+        messages.clear()
+        _running = SetupTask(title, work, can_cancel)
         QgsApplication.taskManager().addTask(_running)
     return _running

@@ -6,15 +6,23 @@ may also come from another algorithm, its own widgets stay; that of a model comp
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable, List
 
 from processing.gui.wrappers import WidgetWrapper, dialogTypes
-from qgis.core import QgsProcessingParameterDefinition
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingUtils,
+    QgsProject,
+)
 from qgis.gui import QgsFileWidget, QgsGui, QgsProcessingGui
 from qgis.PyQt.QtCore import QCoreApplication, Qt
-from qgis.PyQt.QtWidgets import QCompleter, QLabel, QWidget
+from qgis.PyQt.QtWidgets import QAbstractSpinBox, QCompleter, QLabel, QWidget
 
 from ..processing.models import land_cover_models
+from ..styling.in_project import OUTPUT
 from .model_list import ModelList
 
 translate = QCoreApplication.translate
@@ -33,7 +41,10 @@ class ModelWrapper:
 
 
 class AlternativeWrapper:
-    """A parameter that may be left empty because another one does: its label says so instead of "[optional]"."""
+    """A parameter that may be left empty for a reason, which its label gives instead of "[optional]".
+
+    The only layer that labels could be is chosen at once: QGIS leaves what is optional empty.
+    """
 
     def __new__(
         cls, parameter: QgsProcessingParameterDefinition, dialog: QWidget, *_cell: int, alternative: str = ""
@@ -48,6 +59,31 @@ class AlternativeWrapper:
                 return label
 
             wrapper.createWrappedLabel = labelled
+            if isinstance(parameter, QgsProcessingParameterFeatureSource):
+                _after(wrapper, "createWrappedWidget", lambda _widget, context: _choose_only(wrapper, context))
+        return wrapper
+
+
+class NumberWrapper:
+    """A number whose 0 stands as the word ``zero``, or that is grey unless ``other`` has the value ``choice``."""
+
+    def __new__(
+        cls,
+        parameter: QgsProcessingParameterDefinition,
+        dialog: QWidget,
+        *_cell: int,
+        zero: str = "",
+        other: str = "",
+        choice: int = 0,
+        **_shown: Any,
+    ) -> Any:
+        wrapper = _own(parameter, dialog)
+        if _kind(dialog) != QgsProcessingGui.WidgetType.Standard:
+            return wrapper
+        if zero:
+            _after(wrapper, "createWrappedWidget", lambda widget, _context: _name_zero(widget, zero))
+        if other:
+            _after(wrapper, "postInitialize", lambda _, wrappers: _follow(wrapper, other, choice, wrappers))
         return wrapper
 
 
@@ -69,6 +105,42 @@ class _ListWrapper(WidgetWrapper):
 
     def value(self) -> str:
         return self.widget.value()
+
+
+def _after(wrapper: Any, method: str, then: Callable[[Any, Any], None]) -> None:
+    """Does more when QGIS, whose dialogs are written in Python, has called a method of one argument."""
+    original = getattr(wrapper, method)
+
+    def called(argument: Any) -> Any:
+        answer = original(argument)
+        then(answer, argument)
+        return answer
+
+    setattr(wrapper, method, called)
+
+
+def _choose_only(wrapper: Any, context: QgsProcessingContext) -> None:
+    kinds = [QgsProcessing.SourceType.TypeVectorAnyGeometry]
+    layers = QgsProcessingUtils.compatibleVectorLayers(QgsProject.instance(), kinds)
+    own = [layer for layer in layers if not layer.customProperty(OUTPUT)]
+    if len(own) == 1:
+        wrapper.setParameterValue(own[0].id(), context)
+
+
+def _name_zero(widget: QWidget, zero: str) -> None:
+    for spin in (widget, *widget.findChildren(QAbstractSpinBox)):
+        if isinstance(spin, QAbstractSpinBox):
+            spin.setSpecialValueText(zero)
+
+
+def _follow(wrapper: Any, other: str, choice: int, wrappers: List[Any]) -> None:
+    leader = next(each for each in wrappers if each.parameterDefinition().name() == other)
+
+    def follow(*_changed: Any) -> None:
+        wrapper.wrappedWidget().setEnabled(leader.parameterValue() == choice)
+
+    leader.widgetValueHasChanged.connect(follow)
+    follow()
 
 
 def _complete_names(file: QgsFileWidget) -> None:

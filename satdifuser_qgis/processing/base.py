@@ -32,8 +32,8 @@ from ..runtime.process import RunResult, run
 from ..styling.in_project import LayersOfRun, LookInProject
 from ..styling.looks import Look
 from . import about
-from .engine_state import named_python
-from .images import Image, open_image
+from .engine_state import missing, named_python
+from .images import Image, check_picture, open_image
 from .sources import Sources
 from .targets import check_plain, check_targets
 from .unknown_parameters import refusal
@@ -147,7 +147,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """
         parameter.setHelp(help_text)
         if decimals is not None:
-            parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
+            shown = parameter.metadata().get("widget_wrapper", {})
+            parameter.setMetadata({"widget_wrapper": {**shown, "decimals": decimals}})
         if advanced:
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(parameter)
@@ -167,9 +168,14 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             # First, since QGIS's own check says no more than "Incorrect parameter value for X".
             self._make_request(parameters, context, dict.fromkeys(self._destinations(), ""))
             self._check_acceptable(parameters, context)
-            return super().checkParameterValues(parameters, context)
+            fine, problem = super().checkParameterValues(parameters, context)
+            if not fine:
+                return fine, problem
+            self._check_targets(self._targets(parameters, _without_loading(context)), context)
         except ValueError as error:
             return False, str(error)
+        problem = missing() if self.NEEDS_ENGINE else None
+        return problem is None, problem or ""
 
     def validateInputCrs(self, parameters: Dict[str, Any], context: QgsProcessingContext) -> bool:
         # Labels in another CRS are transformed (`sources`); and QGIS's own check opens rasters as layers (`images`).
@@ -183,8 +189,9 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             targets = self._targets(parameters, context)
             self._put_off_loading(context)
             self._request = self._make_request(parameters, context, targets)
-            project = context.project() or QgsProject.instance()
-            check_targets(self._labelled(targets), self._labelled(self._endings()), self.sources.files, project)
+            self._check_targets(targets, context)
+            for note in self.sources.notes:
+                feedback.pushInfo(note)
             for warning in self.sources.warnings:
                 feedback.pushWarning(warning)
             self.sources.export(feedback)
@@ -263,8 +270,8 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
             return locate(named_python())
         except EngineError as error:
             if self.NEEDS_ENGINE:
-                raise QgsProcessingException(str(error)) from error
-            self.engine_problem = str(error)
+                raise QgsProcessingException(missing() or str(error)) from error
+            self.engine_problem = missing() or str(error)
             return None
 
     def _make_request(
@@ -298,6 +305,10 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         # The engine runs in a folder of its own.
         return os.path.abspath(path) if path else ""
 
+    def _check_targets(self, targets: Mapping[str, str], context: QgsProcessingContext) -> None:
+        project = context.project() or QgsProject.instance()
+        check_targets(self._labelled(targets), self._labelled(self._endings()), self.sources.files, project)
+
     def _labelled(self, values: Mapping[str, Value]) -> Dict[str, Value]:
         return {self.label(name): value for name, value in values.items()}
 
@@ -319,6 +330,7 @@ class EngineAlgorithm(QgsProcessingAlgorithm):
         """A raster parameter, and its path for the engine. Raises ValueError where it has no path."""
         image = open_image(parameters.get(name), context)
         path = self.sources.raster(image, self.label(name), parameters.get(name))
+        check_picture(cast(Image, image), self.label(name))
         return cast(Image, image), path
 
 
@@ -327,6 +339,14 @@ def _is_nothing(value: Any) -> bool:
     if isinstance(value, QgsProcessingOutputLayerDefinition):
         value = value.sink.staticValue() if value.sink.propertyType() == QgsProperty.Type.StaticProperty else value
     return value in (None, "")
+
+
+def _without_loading(context: QgsProcessingContext) -> QgsProcessingContext:
+    """A context like that one, in which layers that are to be loaded are noted in vain."""
+    made = QgsProcessingContext()
+    made.setProject(context.project())
+    made.setExpressionContext(context.expressionContext())
+    return made
 
 
 def _extensions(definition: QgsProcessingParameterDefinition) -> List[str]:

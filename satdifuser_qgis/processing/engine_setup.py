@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
-from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtCore import QCoreApplication, QLocale
 
 from ..protocol import folders
 from ..protocol.errors import EngineError
 from ..runtime.environment import create
 from ..runtime.environment.locate import INSTALLED_GB, NEEDED_GB, Engine, locate
 from ..runtime.feedback import Feedback
-from .engine_state import named_python, versions
+from .engine_state import named_python, origin, versions
 
 translate = QCoreApplication.translate
 
@@ -22,7 +22,7 @@ def what_it_takes() -> str:
         "SatDiFuser",
         "The engine takes about {size} GB of disk in {folder}; {free} GB must be free there to install it. It "
         "is downloaded from PyPI and pytorch.org, which takes some minutes. QGIS's own Python is left alone.",
-    ).format(size=INSTALLED_GB, free=NEEDED_GB, folder=folders.environment())
+    ).format(size=QLocale().toString(INSTALLED_GB), free=NEEDED_GB, folder=folders.environment())
 
 
 def install(feedback: Feedback, variables: Mapping[str, str], again: bool) -> Dict[str, Any]:
@@ -43,7 +43,9 @@ def _warn_of_another(feedback: Feedback, installed: Engine) -> None:
         used = locate(named_python())
         if used.python == installed.python:
             return
-        reason = translate("SatDiFuser", "{origin} names {python}").format(origin=used.origin, python=used.python)
+        reason = translate("SatDiFuser", "{origin} names {python}").format(
+            origin=origin(used.origin), python=used.python
+        )
     except EngineError as error:
         reason = str(error)
     feedback.pushWarning(

@@ -26,6 +26,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
+from .. import compat
 from ..protocol.crs import names_no_place
 from ..protocol.inside import raster_name
 from ..protocol.nodata import AS_DECLARED, NoData
@@ -39,7 +40,7 @@ class Image:
     both by `placed`.
 
     ``layer`` is the layer of the project, None for a file. ``nodata`` is what its properties say of pixels without
-    data.
+    data. ``palette`` is true where its only band is a map with a colour table.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Image:
     band_count: int
     layer: Optional[QgsRasterLayer] = None
     nodata: NoData = AS_DECLARED
+    palette: bool = False
 
     def styled(self) -> Optional[QgsRasterLayer]:
         """A layer with the style that the user gave the raster; None where there is none."""
@@ -84,7 +86,20 @@ def open_image(value: Any, context: QgsProcessingContext) -> Optional[Image]:
     if provider is None:
         return None
     crs = placed(provider.crs())
-    return Image(raster_name(text), text, "gdal", crs, crs, provider.extent(), provider.bandCount())
+    extent, bands = provider.extent(), provider.bandCount()
+    return Image(raster_name(text), text, "gdal", crs, crs, extent, bands, palette=_is_palette(provider))
+
+
+def check_picture(image: Image, name: str) -> None:
+    """Raises ValueError for a map, such as one of ours: it holds codes, not measurements."""
+    if image.palette:
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                '{name}: "{layer}" is a map with a colour table, not an image. Choose an image, or expand the colours '
+                "first (Raster > Conversion > PCT to RGB).",
+            ).format(name=name, layer=image.name)
+        )
 
 
 def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:
@@ -101,7 +116,12 @@ def _of_layer(layer: QgsRasterLayer) -> Optional[Image]:
         layer.bandCount(),
         layer,
         _nodata(layer.dataProvider()),
+        _is_palette(layer.dataProvider()),
     )
+
+
+def _is_palette(provider: QgsRasterDataProvider) -> bool:
+    return provider.bandCount() == 1 and compat.has_color_table(provider, 1)
 
 
 def _nodata(provider: QgsRasterDataProvider) -> NoData:

@@ -11,7 +11,7 @@ from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR, QCoreApplication
 
 from .. import compat
 from ..protocol import folders
-from ..runtime.environment.failures import broken
+from ..runtime.environment.failures import CHECK, broken, of_engine
 from ..runtime.environment.locate import MARKER, Engine
 from .engine_state import outdated
 
@@ -35,13 +35,15 @@ def plugin_lines() -> List[str]:
 def verdict(engine: Optional[Engine], problem: str) -> str:
     """Whether maps can be made; if not, why and what to do."""
     if problem:
-        return translate("SatDiFuser", "Not ready: {problem}").format(problem=problem)
+        # that is what the user has just done
+        told = problem.replace(f"{CHECK} ", "")
+        return translate("SatDiFuser", "Not ready: {problem}").format(problem=told)
     return f"{translate('SatDiFuser', 'Ready.')} {outdated(engine) if engine else ''}".strip()
 
 
-def library_problem(text: str) -> str:
+def library_problem(engine: Engine, text: str) -> str:
     """The way out for a library that cannot be loaded, "" for "". ``text`` is its name and the error."""
-    return str(broken(f"The engine cannot load {text.split(':')[0]}.", text)) if text else ""
+    return str(of_engine(engine, broken(f"The engine cannot load {text.split(':')[0]}.", text))) if text else ""
 
 
 def engine_lines(engine: Optional[Engine]) -> List[str]:

@@ -68,13 +68,20 @@ def find_model(reference: str, name: str) -> str:
 
 
 def read_card(path: str) -> ModelCard:
-    """What a model's header says. Raises ValueError where the file is no model of ours."""
+    """What a model's header says. Raises ValueError where the file is no model of ours, or not all of one."""
     try:
         plain = json.loads(_read_header(path)["__metadata__"]["satdifuser"])
         shown = {key: plain[key] for key in _Header.__dataclass_fields__ if key in plain}
         header = from_plain(_Header, shown, "header")
         changed = datetime.fromtimestamp(os.stat(path).st_mtime)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, struct.error) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, EOFError, struct.error) as error:
+        raise ValueError(
+            translate(
+                "SatDiFuser",
+                'The model "{path}" is damaged or incomplete. Copy or train it again, or choose another file.',
+            ).format(path=path)
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
             translate(
                 "SatDiFuser",
@@ -156,4 +163,9 @@ def _read_header(path: str) -> Dict[str, Any]:
         if length > HEADER_LIMIT:
             raise ValueError(f"its header would have {length} bytes")
         header: Dict[str, Any] = json.loads(file.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no table")
+        ends = [each["data_offsets"][1] for name, each in header.items() if name != "__metadata__"]
+        if os.fstat(file.fileno()).st_size < 8 + length + max(ends, default=0):
+            raise EOFError
         return header

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
 )
 
@@ -43,11 +44,23 @@ class ModelParameter(QgsProcessingParameterFile):
 
 
 def or_else(parameter: QgsProcessingParameterDefinition, alternative: str) -> QgsProcessingParameterDefinition:
-    """An optional parameter that is only left empty where another one is not: dialogs say so, not "[optional]"."""
+    """An optional parameter that is left empty only for a reason: dialogs say that, not "[optional]"."""
     parameter.setMetadata(shown_by("AlternativeWrapper", alternative=alternative))
     return parameter
 
 
-def shown_by(wrapper: str, **settings: str) -> Dict[str, Any]:
+def zero_as(parameter: QgsProcessingParameterNumber, word: str) -> QgsProcessingParameterNumber:
+    """A number whose 0 stands in dialogs as a word."""
+    parameter.setMetadata(shown_by("NumberWrapper", zero=word))
+    return parameter
+
+
+def only_with(parameter: QgsProcessingParameterNumber, other: str, choice: int) -> QgsProcessingParameterNumber:
+    """A number that counts for one choice of another parameter; dialogs grey it for the rest."""
+    parameter.setMetadata(shown_by("NumberWrapper", other=other, choice=choice))
+    return parameter
+
+
+def shown_by(wrapper: str, **settings: Any) -> Dict[str, Any]:
     """Metadata by which QGIS's dialogs show a parameter with one of `gui.wrappers`. Without a window nobody asks."""
     return {"widget_wrapper": {"class": f"{__package__.split('.')[0]}.gui.wrappers.{wrapper}", **settings}}

@@ -64,12 +64,13 @@ class Export:
 class Sources:
     """The sources of one request.
 
-    ``files`` are the paths read, by the label of their parameter; ``warnings`` are for the log.
+    ``files`` are the paths read, by the label of their parameter; ``notes`` and ``warnings`` are for the log.
     """
 
     def __init__(self) -> None:
         self.files: Dict[str, List[str]] = {}
         self.exports: List[Export] = []
+        self.notes: List[str] = []
         self.warnings: List[str] = []
 
     def raster(self, image: Optional[Image], name: str, value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import IO, Any, Dict, Optional, cast
 from ..protocol import events, folders
 from ..protocol.errors import CODES, EngineError
 from .child import clean_environment, end_tree, start_options
-from .environment.failures import broken, explain
+from .environment.failures import broken, explain, of_engine
 from .environment.locate import OPTIONS, Engine
 from .feedback import Feedback, Narrator
 from .run_folder import RunFolder, clear_parts
@@ -65,11 +65,12 @@ def run(
         folder.log.write(f"task {request.TASK}, engine {engine.python} (from {engine.origin})")
         try:
             return _Worker(folder, engine).result(feedback, patience)
-        except EngineError as failure:
+        except EngineError as error:
+            failure = of_engine(engine, error)
             folder.log.write(f"failed ({failure.code}): {failure.message} {failure.remedy}\n{failure.detail}")
             if failure.code in _WITH_LOG:
                 raise _pointing_to(folder.log.path, failure) from None
-            raise
+            raise failure from None
         finally:
             for path in clear_parts(request, folder.run_id):
                 feedback.pushWarning(f"The temporary file {path} could not be removed.")

@@ -17,6 +17,14 @@ from qgis.PyQt.QtGui import QColor
 from ..protocol.classes import StyledClass
 
 
+def field_of_style(layer: Optional[QgsVectorLayer]) -> str:
+    """The field that a categorised renderer goes by; "" for an expression of several, and for any other style."""
+    renderer = layer.renderer() if layer is not None else None
+    if layer is None or renderer is None or renderer.type() != "categorizedSymbol":
+        return ""
+    return next((name for name in layer.fields().names() if _is_field(renderer.classAttribute(), name)), "")
+
+
 def styles_of_field(layer: Optional[QgsVectorLayer], field: str) -> Tuple[StyledClass, ...]:
     """What a categorised renderer on ``field`` says of its classes; () for any other style."""
     renderer = layer.renderer() if layer is not None else None

@@ -183,6 +183,16 @@ def test_browse_and_the_button_to_the_model_store(qgis_app, qtbot, tmp_path, mon
     assert folders.model_store().is_dir()
 
 
+def test_models_of_one_day_are_told_apart_by_the_time(qgis_app, qtbot):
+    for number, stem in enumerate(("korea", "korea-2")):
+        os.utime(store(stem), (1_780_000_000 + 60 * number,) * 2)
+    chooser = ModelList()
+    qtbot.addWidget(chooser)
+    (newer, older) = (row[-1] for row in rows(chooser))
+    assert newer[:10] == older[:10]
+    assert newer[-5:] > older[-5:]
+
+
 def test_batch_lists_the_models_in_each_row_and_chooses_none(opened):
     path = store("crops")
     panel = opened("segment", "batch").mainWidget()
@@ -218,13 +228,10 @@ def test_labels_and_class_field_name_what_may_stand_instead(opened, image, tmp_p
     layer = QgsVectorLayer(str(landscape.write_labels(tmp_path / "labels.gpkg")), "labels", "ogr")
     QgsProject.instance().addMapLayer(layer)
     dialog = opened("trainsegmentation")
-    assert {"Labels (or label rasters)", "Class field (or label rasters)"} <= labels(dialog)
+    assert {"Labels (or label rasters)", "Class field (of the labels)"} <= labels(dialog)
     assert not {"Labels [optional]", "Class field [optional]"} & labels(dialog)
     panel = dialog.mainWidget()
-    assert (panel.createProcessingParameters()["LABELS"], panel.createProcessingParameters()["CLASS_FIELD"]) == (
-        None,
-        None,
-    )
+    assert not panel.createProcessingParameters()["CLASS_FIELD"]
     dialog.setParameters({"LABELS": layer.id(), "CLASS_FIELD": "class"})
     assert panel.createProcessingParameters()["CLASS_FIELD"] == "class"
     for kind in ("batch", "designer"):

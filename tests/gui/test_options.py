@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from qgis.core import QgsSettings
 
+from satdifuser_qgis.gui import setup
 from satdifuser_qgis.gui.options import OptionsFactory, OptionsPage
+from satdifuser_qgis.processing import engine_state
 from satdifuser_qgis.processing.engine_state import ENGINE_SETTING
 from satdifuser_qgis.protocol import folders
 
@@ -27,7 +30,7 @@ def test_a_python_that_is_not_there_is_told_at_once(page):
     assert "/nowhere/python, which does not exist" in page.state.text()
 
 
-def test_an_engine_is_shown_and_kept_when_applied(page, tmp_path):
+def test_an_engine_is_shown_and_kept_when_applied(page, qtbot, tmp_path):
     python = tmp_path / "python"
     python.touch()
     page.engine_python.setFilePath(f" {python} ")
@@ -35,10 +38,25 @@ def test_an_engine_is_shown_and_kept_when_applied(page, tmp_path):
     assert QgsSettings().value(ENGINE_SETTING) is None
     page.apply()
     assert QgsSettings().value(ENGINE_SETTING) == str(python)
+    qtbot.waitUntil(lambda: setup.running() is None, timeout=10_000)
     folder = os.environ.get("SATDIFUSER_PICTURES")
     if folder:
         page.resize(700, 300)
         page.grab().save(str(Path(folder) / "options.png"))
+
+
+def test_a_python_without_the_libraries_is_told_after_ok(page, qtbot, monkeypatch):
+    page.engine_python.setFilePath(sys.executable)
+    page.apply()
+    qtbot.waitUntil(lambda: setup.running() is None, timeout=30_000)
+    again = OptionsPage()
+    qtbot.addWidget(again)
+    assert "A library of the engine is missing" in again.state.text()
+    assert 'Clear "Python of the engine"' in again.state.text()
+    monkeypatch.setattr(engine_state, "verify", lambda engine: None)
+    again.apply()
+    qtbot.waitUntil(lambda: setup.running() is None, timeout=10_000)
+    assert again.state.text().startswith(f"The engine is {sys.executable}"), "what was mended is tried again"
 
 
 def test_the_way_to_an_nvidia_gpu_is_told(page):

@@ -13,6 +13,7 @@ import pytest
 from qgis import utils
 from qgis.core import QgsApplication, QgsNetworkAccessManager, QgsSettings
 from qgis.gui import QgsMessageBar
+from qgis.PyQt.QtCore import QLocale
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
 
@@ -48,7 +49,7 @@ class Create:
             raise self.error
         return make_engine()
 
-    def remove(self):
+    def remove(self, feedback):
         (folders.environment() / "venv" / locate.MARKER).unlink()
 
 
@@ -151,7 +152,7 @@ def test_an_installation_runs_in_the_background_and_is_shown(page, qtbot, played
     assert not page.bar.isVisible()
     assert "Python 3.12.4, torch 2.13.0+cpu" in page.state.text()
     assert page.outcome.text() == "Installing the engine of SatDiFuser: done."
-    assert window.messages() == [f"SatDiFuser {page.outcome.text()}"]
+    assert window.messages() == [], "the page says it"
     picture(page, "setup-ready")
 
 
@@ -183,7 +184,8 @@ def test_a_red_message_goes_when_the_next_try_succeeds(page, qtbot, played, wind
     played.error = None
     page.install.click()
     ended(qtbot)
-    assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+    assert window.messages() == []
+    assert page.outcome.text() == "Installing the engine of SatDiFuser: done."
 
 
 def test_a_red_message_goes_when_the_toolbox_has_installed_it(page, qtbot, played, window):
@@ -207,7 +209,8 @@ def test_a_red_message_that_was_closed_does_no_harm(page, qtbot, played, window)
     played.error = None
     page.install.click()
     ended(qtbot)
-    assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+    assert window.messages() == []
+    assert page.outcome.text() == "Installing the engine of SatDiFuser: done."
 
 
 @pytest.mark.parametrize("where", ["page", "task manager"])
@@ -265,11 +268,14 @@ def test_an_outdated_engine_is_told_and_repaired(qtbot, played):
 def test_removing_asks_first(qtbot, monkeypatch):
     make_engine()
     page = shown(qtbot)
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *given: asked.append(given) or QMessageBox.StandardButton.No)
     page.remove.click()
     assert setup.running() is None
+    assert asked[0][-1] == QMessageBox.StandardButton.No, "Enter removes nothing"
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page.remove.click()
+    assert not page.cancel.isVisible(), "there is no way back"
     ended(qtbot)
     assert enabled(page) == [True, False, False]
 
@@ -345,14 +351,14 @@ OFFER = "SatDiFuser needs its engine (1.8 GB)."
 def test_the_menu_opens_the_page_and_unload_undoes_all(qtbot, plugin, played, window):
     plugin.initGui()
     plugin.action.trigger()
-    setup.install()
+    assert setup.running() is not None, "the menu does what it says"
     qtbot.waitUntil(lambda: bool(played.threads), timeout=5000)
     began = time.monotonic()
     plugin.unload()
     assert time.monotonic() - began < 4.0
     ended(qtbot)
-    entry = ("SatDiFuser", "Install the engine…")
-    assert plugin.asked == [entry, options.PAGE, entry]
+    entries = [("SatDiFuser", "Install the engine…"), ("SatDiFuser", "Guide")]
+    assert plugin.asked == [*entries, options.PAGE, *entries]
     assert window.messages() == []
 
 
@@ -362,10 +368,22 @@ def test_a_start_without_an_engine_offers_to_install_it(qtbot, plugin, played, w
     (button,) = (each for each in window.bar.findChildren(QPushButton) if each.text() == "Install…")
     button.click()
     assert plugin.asked[-1] == options.PAGE
+    assert setup.running() is not None
+    assert window.messages() == [], "what is being installed is not offered"
     played.go.set()
-    setup.install()
     ended(qtbot)
     assert window.messages() == ["SatDiFuser Installing the engine of SatDiFuser: done."]
+
+
+def test_numbers_are_written_as_the_user_does(plugin, window, page):
+    before = QLocale()
+    QLocale.setDefault(QLocale("de_DE"))
+    try:
+        plugin.initGui()
+        assert window.messages() == [OFFER.replace("1.8", "1,8")]
+        assert "1,8 GB" in options.engine_setup.what_it_takes()
+    finally:
+        QLocale.setDefault(before)
 
 
 def test_a_start_with_an_engine_offers_nothing(plugin, window):
@@ -404,3 +422,12 @@ def test_the_menu_entry_says_what_it_is_for(qtbot, plugin, played, tmp_path):
     page.engine_python.setFilePath(str(python))
     page.apply()
     assert plugin.action.text() == "Engine settings…"
+    ended(qtbot)
+
+
+def test_the_menu_opens_the_guide(plugin, monkeypatch):
+    opened = []
+    monkeypatch.setattr(options.QDesktopServices, "openUrl", opened.append)
+    plugin.initGui()
+    plugin.guide.trigger()
+    assert "guide" in opened[0].toString()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, Iterator, List
@@ -11,6 +12,7 @@ from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedbac
 
 from satdifuser_qgis.processing import base
 from satdifuser_qgis.processing.provider import SatDiFuserProvider
+from satdifuser_qgis.runtime.environment.locate import Engine
 
 from . import landscape
 
@@ -63,7 +65,8 @@ class PretendedEngine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> PretendedEngine:
     """An engine that is there and works."""
     pretended = PretendedEngine()
-    monkeypatch.setattr(base, "locate", lambda setting: SimpleNamespace(python=Path("python"), origin="a test"))
+    monkeypatch.setattr(base, "locate", lambda setting: Engine(Path("python"), "a test"))
+    monkeypatch.setattr(base, "missing", lambda: None)
     monkeypatch.setattr(base, "run", pretended.run)
     return pretended
 
@@ -112,7 +115,9 @@ def dialog(provider: Any, interface: Any, qtbot: Any) -> Any:
         made.show()
         return made
 
-    return opened
+    yield opened
+    # A dialog keeps its layers in circles of references: those that outlive QGIS end in a segmentation fault.
+    gc.collect()
 
 
 class Asked:

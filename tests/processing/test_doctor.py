@@ -54,6 +54,11 @@ def test_an_engine_without_a_library_is_not_ready(doctor, engine):
     assert "Install the engine again in Settings > Options > SatDiFuser." in first
 
 
+def test_it_does_not_send_the_user_to_itself(doctor, engine):
+    engine.values = {"engine": "", "problem": "torch: something else"}
+    assert "Check the installation" not in block(doctor).splitlines()[0]
+
+
 def test_an_outdated_engine_is_ready_and_told(doctor, engine, monkeypatch):
     monkeypatch.setattr(installation, "outdated", lambda engine: "Repair brings it up to date.")
     assert block(doctor).splitlines()[0] == "Ready. Repair brings it up to date."

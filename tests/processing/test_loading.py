@@ -12,6 +12,7 @@ import pytest
 from qgis.core import (
     QgsApplication,
     QgsLayerTreeGroup,
+    QgsLayerTreeRegistryBridge,
     QgsProcessingContext,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
@@ -23,7 +24,7 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
 )
-from qgis.PyQt.QtWidgets import QCheckBox, QTextEdit
+from qgis.PyQt.QtWidgets import QCheckBox, QMessageBox, QTextEdit
 
 from satdifuser_qgis.processing.provider import ALGORITHMS
 from satdifuser_qgis.protocol.errors import EngineError
@@ -221,13 +222,85 @@ def test_a_failed_run_loads_nothing_and_tells_its_reason_alone(press_run, engine
     assert tree() == []
 
 
-def test_a_target_that_is_open_is_refused_and_that_is_all_that_is_told(press_run, engine, image, model, tmp_path):
+@pytest.fixture
+def boxes(monkeypatch) -> List[str]:
+    """What warning boxes say, which nobody needs to close."""
+    told: List[str] = []
+    monkeypatch.setattr(QMessageBox, "warning", lambda parent, title, text: told.append(text))
+    return told
+
+
+def refused(dialog, boxes, parameters) -> str:
+    made = dialog("segment")
+    made.setParameters(parameters)
+    made.runButton().click()
+    made.close()
+    (told,) = boxes
+    return told
+
+
+def test_a_target_that_is_open_is_refused_before_the_start(press_run, dialog, boxes, engine, image, model, tmp_path):
     chosen = {"INPUT": image, "MODEL": model, "OUTPUT": str(tmp_path / "map.tif")}
     press_run("segment", chosen)
-    _, log = press_run("segment", chosen, succeeds=False)
-    assert 'is open in the project as "image – land cover"' in log
-    assert "not correctly generated" not in log
+    assert 'is open in the project as "image – land cover"' in refused(dialog, boxes, chosen)
     assert tree() == IN_ORDER[:1]
+
+
+@pytest.mark.parametrize("of_project", [True, False])
+def test_a_map_is_no_image_and_refused_before_the_start(dialog, boxes, engine, model, tmp_path, of_project):
+    path = str(landscape.write_raster(tmp_path / "map.tif", bands=1, classes=True))
+    shown = QgsRasterLayer(path, "map")
+    QgsProject.instance().addMapLayer(shown)
+    told = refused(dialog, boxes, {"INPUT": shown.id() if of_project else path, "MODEL": model})
+    assert told.startswith('Image: "map" is a map with a colour table, not an image.')
+
+
+def test_without_an_engine_the_start_is_refused(dialog, boxes, image, model, monkeypatch):
+    monkeypatch.setenv("SATDIFUSER_ENGINE_PYTHON", "/nowhere/python")
+    assert "/nowhere/python, which does not exist" in refused(dialog, boxes, {"INPUT": image, "MODEL": model})
+
+
+@pytest.fixture
+def current(interface, monkeypatch) -> Any:
+    """The view of the layer tree, where new layers come above the current one and become it, as in QGIS's window."""
+    view, root = interface.layerTreeView(), QgsProject.instance().layerTreeRoot()
+    bridge = QgsProject.instance().layerTreeRegistryBridge()
+
+    def point(layer: Any) -> None:
+        node = root.findLayer(layer.id()) if layer is not None else None
+        place = root.children().index(node) if node is not None else 0
+        bridge.setLayerInsertionPoint(QgsLayerTreeRegistryBridge.InsertionPoint(root, place))
+
+    def choose(layers: List[Any]) -> None:
+        view.setCurrentLayer(layers[0])
+
+    monkeypatch.setattr(interface, "activeLayer", view.currentLayer)
+    view.currentLayerChanged.connect(point)
+    bridge.addedLayersToLayerTree.connect(choose)
+    yield view
+    view.currentLayerChanged.disconnect(point)
+    bridge.addedLayersToLayerTree.disconnect(choose)
+    bridge.setLayerInsertionPoint(QgsLayerTreeRegistryBridge.InsertionPoint(root, 0))
+
+
+def test_the_image_stays_the_current_layer_and_the_next_map_lies_on_top(
+    press_run, engine, current, image, model, tmp_path
+):
+    project, picture = QgsProject.instance(), QgsRasterLayer(image, "image")
+    project.addMapLayers([picture, QgsRasterLayer(str(landscape.write_raster(tmp_path / "roads.tif")), "roads")])
+    current.setCurrentLayer(picture)
+    wanted = dict.fromkeys(("OUTPUT", "POLYGONS"), "TEMPORARY_OUTPUT")
+    first = [name for name, _ in tree()]
+    above = first[: first.index("image")]
+    made = ["image – land cover", "image – land cover polygons"]
+    seen = set()
+    for number in (1, 2):
+        press_run("segment", {"INPUT": image, "MODEL": model, **wanted})
+        assert current.currentLayer() == picture
+        assert [name for name, _ in tree()] == [*above, *(made * number), *first[first.index("image") :]]
+        newest = project.layerTreeRoot().children()[len(above)].layerId()
+        assert newest not in seen
+        seen.add(newest)
 
 
 def test_in_batch_each_row_is_loaded_and_none_says_that_something_is_wrong(

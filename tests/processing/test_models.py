@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from pathlib import Path
@@ -62,6 +63,24 @@ def test_what_is_no_land_cover_model_is_not_offered():
         store(f"wrong{index}", **wrong)
     (folder / "gone.safetensors").symlink_to(folder / "nowhere")
     assert [card.name for card in land_cover_models()] == ["crops"]
+
+
+@pytest.mark.parametrize("kept", [0, 3, 40, -1])
+def test_a_model_of_which_the_end_is_missing_is_called_incomplete(kept):
+    path = store("crops")
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header["weight"] = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+    text = json.dumps(header).encode()
+    whole = struct.pack("<Q", len(text)) + text + bytes(16)
+    path.write_bytes(whole)
+    assert read_card(str(path)).name == "crops"
+    path.write_bytes(whole[:kept])
+    with pytest.raises(ValueError, match="is damaged or incomplete") as error:
+        read_card(str(path))
+    assert "char" not in str(error.value)
+    assert land_cover_models() == []
 
 
 @pytest.mark.parametrize(("task", "said"), [("scene", "names whole scenes"), ("change", '"change"')])

@@ -169,10 +169,9 @@ def test_a_failure_of_the_engine_is_an_error_with_the_way_out(segment, engine, c
 
 def test_without_an_engine_the_way_out_is_told(segment, chosen, monkeypatch):
     monkeypatch.setenv("SATDIFUSER_ENGINE_PYTHON", "/nowhere/python")
-    assert segment.refusal(**chosen) == ""
-    with pytest.raises(QgsProcessingException):
+    assert "/nowhere/python, which does not exist. Correct it" in segment.refusal(**chosen)
+    with pytest.raises(QgsProcessingException, match=r"/nowhere/python, which does not exist\. Correct it"):
         segment.run(**chosen)
-    assert "/nowhere/python, which does not exist. Correct it" in segment.feedback.textLog()
 
 
 def test_maps_are_styled_beside_the_file_and_in_the_database(segment, engine, chosen, tmp_path):

@@ -155,6 +155,22 @@ def test_labels_without_a_field_list_the_fields(train, chosen):
     assert "note, class" in said
 
 
+@pytest.mark.parametrize(("attribute", "taken"), [("class", True), ('"class"', True), ("upper(class)", False)])
+def test_without_a_field_that_of_the_style_is_taken_and_told(train, engine, chosen, labels, attribute, taken):
+    layer = QgsVectorLayer(labels, "mine", "ogr")
+    categories = [QgsRendererCategory("wood", QgsFillSymbol.createSimple({"color": "#123456"}), "Forest")]
+    layer.setRenderer(QgsCategorizedSymbolRenderer(attribute, categories))
+    QgsProject.instance().addMapLayer(layer)
+    chosen = {**chosen, "LABELS": layer.id(), "CLASS_FIELD": None}
+    if not taken:
+        assert train.refusal(**chosen).startswith("Class field is empty.")
+        return
+    train.run(**chosen)
+    assert engine.requests[0].class_field == "class"
+    assert [each.name for each in engine.requests[0].styles] == ["Forest"]
+    assert 'Class field: "class", by which "mine" is drawn.' in train.feedback.textLog()
+
+
 def test_the_key_of_a_geopackage_is_no_class_field(train, chosen):
     said = train.refusal(**{**chosen, "CLASS_FIELD": "fid"})
     assert 'has no field "fid"' in said

@@ -12,6 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from qgis.core import QgsSettings
 
+from satdifuser_qgis.processing import engine_state
+from satdifuser_qgis.runtime.environment.locate import DEVELOPMENT, OWN, SETTING, VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "i18n").glob("satdifuser_*.ts"))
 
@@ -54,6 +57,10 @@ def test_a_german_qgis_speaks_german(qgis_app, qgis_processing, tmp_path, monkey
         assert algorithm.displayName() == "Landbedeckung mit einem Modell kartieren"
         assert algorithm.parameterDefinition("OUTPUT").description() == "Landbedeckung"
         assert {"land use", "Landnutzung"} <= set(algorithm.tags())
+        monkeypatch.setenv(VARIABLE, "/nowhere/python")
+        assert engine_state.missing().startswith(f"{VARIABLE} nennt als Python der Engine /nowhere/python")
+        told = [engine_state.not_installed(), *(engine_state.origin(who) for who in (SETTING, OWN, DEVELOPMENT))]
+        assert [word for word in ("the", "is", "setting") if word in " ".join(told).split()] == []
     finally:
         german.unload()
         QgsSettings().remove("locale/userLocale")

@@ -55,8 +55,56 @@ def test_an_environment_is_made_found_and_removed(feedback, requirements, verifi
     assert feedback.infos[-1] == "The engine works; nothing was changed."
     requirements.write_text("# something else\n")
     assert create.state(requirements=requirements) == "outdated"
-    create.remove()
+    feedback.shares.clear()
+    create.remove(feedback)
     assert listed() == []
+    assert feedback.shares == sorted(feedback.shares)
+    assert len(feedback.shares) > 3
+
+
+def test_an_engine_that_is_removed_is_gone_before_its_files(feedback, monkeypatch):
+    (folders.environment() / "venv" / "lib").mkdir(parents=True)
+    (folders.environment() / "venv" / MARKER).write_text("{}")
+    seen = []
+    remove = create._remove
+    monkeypatch.setattr(create, "_remove", lambda part: seen.append(create.state()) or remove(part))
+    create.remove(feedback)
+    assert set(seen[1:]) == {"missing"}
+    assert listed() == []
+
+
+def test_an_engine_in_use_that_cannot_be_moved_stays_whole(feedback, monkeypatch):
+    old = folders.environment() / "venv"
+    old.mkdir(parents=True)
+    (old / "mine").touch()
+    monkeypatch.setattr(create, "_RENAME_ATTEMPTS", 1)
+
+    def refuse(self, target):
+        raise PermissionError(13, "Access is denied", str(self))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(EngineError, match="cannot be renamed"):
+        create.remove(feedback)
+    assert listed() == ["venv"]
+    assert (old / "mine").is_file()
+
+
+def test_what_pip_unpacks_goes_when_it_is_cancelled(feedback, requirements, tmp_path, monkeypatch):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    monkeypatch.setenv("TMPDIR", str(outside))
+    feedback.cancel_when = lambda: bool(feedback.infos)
+    base = fake_base(tmp_path, 'touch "$TMPDIR/pip-unpack-1"; echo "in $TMPDIR"; sleep 60')
+    with pytest.raises(EngineError):
+        create.create(feedback, base_python=base, requirements=requirements, needed_bytes=0)
+    assert feedback.infos == [f"in {folders.environment() / 'venv.new' / 'tmp'}"]
+    assert listed() == []
+    assert os.listdir(outside) == []
+
+
+def test_no_scratch_folder_stays_in_an_environment(feedback, requirements, verified):
+    create.create(feedback, requirements=requirements, needed_bytes=0)
+    assert not (folders.environment() / "venv" / "tmp").exists()
 
 
 def fake_base(tmp_path, text) -> Path:

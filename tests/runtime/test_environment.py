@@ -12,7 +12,7 @@ import pytest
 from satdifuser_qgis.protocol import folders
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.runtime.environment import base_python, locate, verify
-from satdifuser_qgis.runtime.environment.failures import FAILURES, broken, explain
+from satdifuser_qgis.runtime.environment.failures import FAILURES, broken, explain, of_engine
 
 
 @pytest.fixture
@@ -154,6 +154,26 @@ def test_unknown_failures_lead_to_the_doctor():
     failure = broken("The engine failed.", "something else")
     assert (failure.code, failure.detail) == ("engine_broken", "something else")
     assert "Check the installation" in failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        (locate.SETTING, 'Clear "Python of the engine" in Settings > Options > SatDiFuser to use the installed engine'),
+        (locate.VARIABLE, f"Remove the variable {locate.VARIABLE} to use the installed engine"),
+        (locate.OWN, "Install the engine again in Settings > Options > SatDiFuser."),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["No module named 'torch'", "Exec format error", "something else", "CUDA driver version"]
+)
+def test_installing_again_is_advised_only_where_it_helps(origin, said, text):
+    failure = of_engine(locate.Engine(Path("python"), origin), broken("The engine failed.", text))
+    assert said in failure.remedy
+    assert failure.remedy.count("nstall the engine again") == (origin == locate.OWN)
+    assert of_engine(locate.Engine(Path("python"), origin), EngineError("no_space", "Full.", "Free some.")).remedy == (
+        "Free some."
+    )
 
 
 def test_a_base_python_is_tried_before_it_is_taken(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from satdifuser_qgis.protocol.errors import EngineError
 from satdifuser_qgis.runtime import run_folder
-from satdifuser_qgis.runtime.environment.locate import Engine
+from satdifuser_qgis.runtime.environment.locate import SETTING, Engine
 from satdifuser_qgis.runtime.process import run
 
 from .conftest import assert_clean
@@ -221,6 +222,15 @@ def test_broken_python_is_told(request_for, feedback, tmp_path, content, said):
     assert failure.code in ("engine_broken", "engine_missing")
     assert said in failure.message
     assert failure.remedy
+
+
+def test_a_python_that_the_user_named_and_that_has_no_libraries_is_told_with_the_way_out(request_for, feedback):
+    with pytest.raises(EngineError) as caught:
+        run(request_for(), feedback, Engine(Path(sys.executable), SETTING))
+    assert caught.value.code == "engine_broken"
+    assert 'Clear "Python of the engine" in Settings > Options > SatDiFuser' in caught.value.remedy
+    assert "nstall the engine again" not in str(caught.value)
+    assert "by its own Python" not in str(caught.value)
 
 
 def test_own_pause_is_no_silence(monkeypatch):

@@ -14,7 +14,7 @@ from ..reporter import Reporter
 from .loop import class_counts, class_weights
 from .samples import UNLABELLED, Sample
 
-STEPS, BATCH_PX, MOST_PX = 400, 1024, 100_000
+STEPS, BATCH_PX, LEAST_BATCH_PX, MOST_PX = 400, 1024, 256, 100_000
 # Half the steps tell which network to trust.
 TRIAL_STEPS = 200
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
@@ -113,8 +113,10 @@ def _fit_deep(network: PixelNetwork, values: Tensor, classes: Tensor, weights: T
     network.train()
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps + 1)
+    # Of few pixels a step sees an eighth: more would be the same ones again.
+    batch = max(LEAST_BATCH_PX, min(BATCH_PX, len(values) // 8))
     for _ in range(steps):
-        picked = torch.randint(len(values), (BATCH_PX,))
+        picked = torch.randint(len(values), (batch,))
         seen = values[picked]
         logits = network.of_standardised(seen + network.view.noise * torch.randn_like(seen))
         loss = functional.cross_entropy(logits, classes[picked], weights)

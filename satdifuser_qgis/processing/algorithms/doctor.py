@@ -76,4 +76,4 @@ class Doctor(EngineAlgorithm):
                 raise
             return [], str(error)
         lines = str(answer.values.get("engine", "")).splitlines()
-        return lines, installation.library_problem(str(answer.values.get("problem", "")))
+        return lines, installation.library_problem(self.engine, str(answer.values.get("problem", "")))

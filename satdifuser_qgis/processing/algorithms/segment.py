@@ -25,7 +25,7 @@ from .. import choices, values
 from ..base import EngineAlgorithm
 from ..images import Image
 from ..models import find_model, land_cover_card
-from ..parameters import ModelParameter, RasterParameter
+from ..parameters import ModelParameter, RasterParameter, zero_as
 
 translate = QCoreApplication.translate
 
@@ -159,7 +159,12 @@ class Segment(EngineAlgorithm):
             advanced=True,
         )
         self.add(
-            QgsProcessingParameterNumber(self.BATCH, translate("SatDiFuser", "Tiles at once"), integer, 0, minValue=0),
+            zero_as(
+                QgsProcessingParameterNumber(
+                    self.BATCH, translate("SatDiFuser", "Tiles at once"), integer, 0, minValue=0
+                ),
+                translate("SatDiFuser", "Automatic"),
+            ),
             translate(
                 "SatDiFuser",
                 "How many tiles are computed together. It changes speed and memory, not the map. 0: automatic.",

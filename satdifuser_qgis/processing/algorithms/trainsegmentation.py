@@ -26,19 +26,21 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from ...protocol.classes import StyledClass
 from ...protocol.nodata import AS_DECLARED, NoData
 from ...protocol.trainsegmentation import TrainSegmentationRequest
-from ...styling.read import styles_of_field, styles_of_raster
+from ...styling.read import field_of_style, styles_of_field, styles_of_raster
 from .. import choices, values
 from ..base import EngineAlgorithm
 from ..class_field import check_class_field
 from ..containers import one_layer
-from ..images import Image, open_image
+from ..images import Image, check_picture, open_image
 from ..models import find_backbone
 from ..overlap import check_overlap
-from ..parameters import RasterParameter, RastersParameter, or_else
+from ..parameters import RasterParameter, RastersParameter, only_with, or_else, zero_as
 from ..sources import layer_reference
 from ..unopened import check_drawn
 
 translate = QCoreApplication.translate
+# The choice of `choices.scaling` that takes a divisor.
+DIVIDE = 3
 
 
 class TrainSegmentation(EngineAlgorithm):
@@ -74,7 +76,6 @@ class TrainSegmentation(EngineAlgorithm):
         self._add_outputs()
 
     def _add_labels(self) -> None:
-        instead = translate("SatDiFuser", "(or label rasters)")
         self.add(
             RasterParameter(self.INPUT, translate("SatDiFuser", "Image")),
             translate("SatDiFuser", "The training image: a raster file with red, green and blue bands."),
@@ -87,7 +88,7 @@ class TrainSegmentation(EngineAlgorithm):
                     [QgsProcessing.SourceType.TypeVectorAnyGeometry],
                     optional=True,
                 ),
-                instead,
+                translate("SatDiFuser", "(or label rasters)"),
             ),
             translate(
                 "SatDiFuser",
@@ -103,12 +104,12 @@ class TrainSegmentation(EngineAlgorithm):
                     parentLayerParameterName=self.LABELS,
                     optional=True,
                 ),
-                instead,
+                translate("SatDiFuser", "(of the labels)"),
             ),
             translate(
                 "SatDiFuser",
                 "The field of the labels that holds the class, as text or whole number. Names, colours and order are "
-                "taken from a categorised style on this field.",
+                "taken from a categorised style on this field. Empty: the field of the labels' categorised style.",
             ),
         )
         self.add(
@@ -165,12 +166,16 @@ class TrainSegmentation(EngineAlgorithm):
             advanced=True,
         )
         self.add(
-            QgsProcessingParameterNumber(
-                self.DIVISOR,
-                translate("SatDiFuser", "Divisor"),
-                QgsProcessingParameterNumber.Type.Double,
-                10000.0,
-                minValue=0.0,
+            only_with(
+                QgsProcessingParameterNumber(
+                    self.DIVISOR,
+                    translate("SatDiFuser", "Divisor"),
+                    QgsProcessingParameterNumber.Type.Double,
+                    10000.0,
+                    minValue=0.0,
+                ),
+                self.SCALING,
+                DIVIDE,
             ),
             translate("SatDiFuser", "The value that means full brightness; for the scaling “Divide by a number” only."),
             advanced=True,
@@ -228,7 +233,10 @@ class TrainSegmentation(EngineAlgorithm):
             advanced=True,
         )
         self.add(
-            QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
+            zero_as(
+                QgsProcessingParameterNumber(self.EPOCHS, translate("SatDiFuser", "Epochs"), integer, 0, minValue=0),
+                translate("SatDiFuser", "Automatic"),
+            ),
             translate(
                 "SatDiFuser", "How many times training goes through the labels. 0: until validation no longer improves."
             ),
@@ -337,6 +345,8 @@ class TrainSegmentation(EngineAlgorithm):
         image, path = self.image(parameters, self.INPUT, context)
         more, more_paths = self._raster_list(parameters, self.MORE_INPUTS, context)
         rasters, raster_paths = self._raster_list(parameters, self.LABEL_RASTERS, context)
+        for each in more:
+            check_picture(each, self.label(self.MORE_INPUTS))
         self._check_own_labels((path, *more_paths), raster_paths)
         layer, labels, field = self._labels(parameters, context, [image, *more])
         self._check_any_labels(labels, raster_paths)
@@ -351,7 +361,7 @@ class TrainSegmentation(EngineAlgorithm):
             more_inputs=more_paths,
             bands=values.bands(parameters.get(self.BANDS), self.label(self.BANDS), image),
             scaling=scaling,
-            divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == 3 else 0.0,
+            divisor=self.parameterAsDouble(parameters, self.DIVISOR, context) if scaling == DIVIDE else 0.0,
             backbone=find_backbone(
                 self.parameterAsString(parameters, self.BACKBONE, context), self.label(self.BACKBONE)
             ),
@@ -392,6 +402,7 @@ class TrainSegmentation(EngineAlgorithm):
             layer.loadDefaultStyle()
         if layer is not None:
             check_drawn(layer, self.label(self.LABELS))
+            field = field or self._field_of_style(layer)
             # The key that QGIS shows for a GeoPackage is no field of the file.
             keys = layer.primaryKeyAttributes() if layer.providerType() == "ogr" else []
             fields = [name for index, name in enumerate(layer.fields().names()) if index not in keys]
@@ -402,6 +413,13 @@ class TrainSegmentation(EngineAlgorithm):
         labels = self.sources.vector(layer, source, self.label(self.LABELS), value, field, crss, context)
         check_overlap(layer, self.label(self.LABELS), images, context)
         return layer, labels, field
+
+    def _field_of_style(self, layer: QgsVectorLayer) -> str:
+        field = field_of_style(layer)
+        if field:
+            note = translate("SatDiFuser", '{name}: "{field}", by which "{layer}" is drawn.')
+            self.sources.notes.append(note.format(name=self.label(self.CLASS_FIELD), field=field, layer=layer.name()))
+        return field
 
     def _raster_list(
         self, parameters: Dict[str, Any], name: str, context: QgsProcessingContext

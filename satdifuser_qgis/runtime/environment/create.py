@@ -25,7 +25,7 @@ from ..feedback import Feedback
 from ..stream import TailReader
 from .base_python import find_base_python
 from .failures import broken
-from .locate import MARKER, NEEDED_GB, Engine, python_of
+from .locate import MARKER, NEEDED_GB, OWN, Engine, python_of
 from .verify import verify
 
 REQUIREMENTS = Path(__file__).resolve().with_name("requirements.txt")
@@ -78,7 +78,7 @@ def create(
         finally:
             _remove(fresh)
     feedback.setProgress(100)
-    return Engine(python_of(place / "venv"), "the user's environment")
+    return Engine(python_of(place / "venv"), OWN)
 
 
 def repair(
@@ -88,7 +88,7 @@ def repair(
     variables: Optional[Mapping[str, str]] = None,
 ) -> Engine:
     """The environment as it should be: made again where it is missing, outdated or does not work."""
-    engine = Engine(python_of(_place(folder) / "venv"), "the user's environment")
+    engine = Engine(python_of(_place(folder) / "venv"), OWN)
     if state(folder, requirements) == "ready":
         feedback.setProgressText("Trying the libraries")
         try:
@@ -102,13 +102,23 @@ def repair(
     return create(feedback, folder, requirements=requirements, variables=variables)
 
 
-def remove(folder: Optional[Path] = None) -> None:
-    """Removes the environment; models, caches and logs stay."""
+def remove(feedback: Feedback, folder: Optional[Path] = None) -> None:
+    """Removes the environment, which is gone at once; its files follow. Models, caches and logs stay.
+
+    Raises EngineError("engine_broken") where it is in use, which Windows forbids to move: then it stays whole.
+    """
     place = _place(folder)
-    if place.is_dir():
-        with _locked(place):
-            for name in ("venv", "venv.new", "venv.old"):
-                _remove(place / name)
+    if not place.is_dir():
+        return
+    with _locked(place):
+        old = place / "venv.old"
+        _remove(old)
+        if (place / "venv").exists():
+            _rename(place / "venv", old)
+        parts = sorted(_parts(old))
+        for number, part in enumerate((*parts, old, place / "venv.new")):
+            _remove(part)
+            feedback.setProgress(100 * number / (len(parts) + 2))
 
 
 def _place(folder: Optional[Path]) -> Path:
@@ -139,6 +149,10 @@ def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback, vari
     torch = [line for line in lines if line.startswith("torch=")]
     # a folder of wheels that the user named serves torch too
     index = [] if os.environ.get("PIP_FIND_LINKS") else ["--index-url", CPU_INDEX]
+    # What pip unpacks goes with the environment, also where pip was ended.
+    scratch = fresh / "tmp"
+    scratch.mkdir(parents=True)
+    variables = {**variables, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))}
     steps = [("Making the environment", [str(base), "-I", "-m", "venv", str(fresh)])]
     if torch:
         steps.append(("Installing torch", [*pip, *index, *torch]))
@@ -147,6 +161,7 @@ def _build(fresh: Path, base: Path, requirements: Path, feedback: Feedback, vari
         feedback.setProgressText(title)
         feedback.setProgress(100 * number / (len(steps) + 1))
         _run(title, command, feedback, variables)
+    _remove(scratch)
     feedback.setProgressText("Trying the libraries")
 
 
@@ -236,6 +251,12 @@ def _rename(source: Path, target: Path) -> None:
             time.sleep(0.5)
         else:
             return
+
+
+def _parts(environment: Path) -> Iterator[Path]:
+    """The folders of its libraries, which are nearly all that it holds."""
+    for libraries in environment.rglob("site-packages"):
+        yield from (each for each in libraries.iterdir() if each.is_dir())
 
 
 def _remove(folder: Path) -> None:

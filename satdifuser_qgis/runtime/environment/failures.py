@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple, Optional, Tuple
 
 from ...protocol.errors import EngineError
-from .locate import NEEDED_GB, OPTIONS
+from .locate import NEEDED_GB, OPTIONS, Engine
 
 
 class Failure(NamedTuple):
@@ -20,6 +20,9 @@ class Failure(NamedTuple):
 # Where QGIS keeps the proxy, which pip is given.
 NETWORK = "Settings > Options > Network"
 _AGAIN = f"Install the engine again in {OPTIONS}."
+CHECK = 'Run "Check the installation".'
+# Sentences of remedies that `of_engine` knows better.
+_GENERAL = re.compile(r"engine again|by its own Python")
 
 # From the special to the general: the first that matches is told.
 FAILURES: Tuple[Failure, ...] = (
@@ -125,7 +128,16 @@ def broken(what: str, text: str) -> EngineError:
     """EngineError("engine_broken") for ``what`` that failed with ``text``; the text goes to the detail."""
     known = explain(text)
     if known is None:
-        return EngineError("engine_broken", what, f'Run "Check the installation". {_AGAIN}', text)
+        return EngineError("engine_broken", what, f"{CHECK} {_AGAIN}", text)
     missing = re.search(r"No module named '?([\w.]+)", text)
     name = f" ({missing.group(1)})" if missing else ""
     return EngineError("engine_broken", f"{what} {known.message[:-1]}{name}.", known.remedy, text)
+
+
+def of_engine(engine: Engine, failure: EngineError) -> EngineError:
+    """The failure with the way out of this very engine where it is broken; other failures as they are."""
+    if failure.code != "engine_broken":
+        return failure
+    sentences = re.split(r"(?<=\.) ", failure.remedy)
+    remedy = " ".join([*(each for each in sentences if not _GENERAL.search(each)), engine.remedy]).strip()
+    return EngineError(failure.code, failure.message, remedy, failure.detail)

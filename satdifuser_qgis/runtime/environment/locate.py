@@ -16,6 +16,10 @@ VARIABLE = "SATDIFUSER_ENGINE_PYTHON"
 MARKER = "ready.json"
 # Where a user installs, repairs or names the engine: the one wording of all remedies.
 OPTIONS = "Settings > Options > SatDiFuser"
+# Who names an engine, as logs tell it.
+SETTING = "the QGIS setting"
+OWN = "the user's environment"
+DEVELOPMENT = "the development environment"
 # Measured on Linux: 1.81 GB when it is there; 2.1 GB at most while it is made, with the torch wheel already at hand.
 INSTALLED_GB = 1.8
 NEEDED_GB = 3
@@ -31,6 +35,14 @@ class Engine:
     origin: str
     bootstrap: Path = BOOTSTRAP
 
+    @property
+    def remedy(self) -> str:
+        """What helps where it does not work. Installing helps only where nobody has named another."""
+        return {
+            SETTING: f'Clear "Python of the engine" in {OPTIONS} to use the installed engine, or name another there.',
+            VARIABLE: f"Remove the variable {VARIABLE} to use the installed engine, or let it name another Python.",
+        }.get(self.origin, f"Install the engine again in {OPTIONS}.")
+
 
 def locate(setting: str = "", environment: Optional[Mapping[str, str]] = None) -> Engine:
     """The engine: of the setting, else of SATDIFUSER_ENGINE_PYTHON, the user's own, or the development's.
@@ -39,15 +51,15 @@ def locate(setting: str = "", environment: Optional[Mapping[str, str]] = None) -
     there is an error, never a reason to take another. Raises EngineError("engine_missing").
     """
     environment = os.environ if environment is None else environment
-    for value, origin in ((setting, "the QGIS setting"), (environment.get(VARIABLE, ""), VARIABLE)):
+    for value, origin in ((setting, SETTING), (environment.get(VARIABLE, ""), VARIABLE)):
         if value.strip():
             return _named(value.strip(), origin)
     own = folders.environment() / "venv"
     if (own / MARKER).is_file() and python_of(own).is_file():
-        return Engine(python_of(own), "the user's environment")
+        return Engine(python_of(own), OWN)
     development = _checkout() / ".venv" / "engine"
     if python_of(development).is_file():
-        return Engine(python_of(development), "the development environment")
+        return Engine(python_of(development), DEVELOPMENT)
     raise EngineError(
         "engine_missing",
         "The engine that does the computing is not installed.",

@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from ...protocol.errors import EngineError
 from ..child import ask
-from .failures import broken
+from .failures import broken, of_engine
 from .locate import OPTIONS, Engine
 
 PROBE = Path(__file__).resolve().with_name("probe.py")
@@ -32,6 +32,13 @@ def verify(engine: Engine, timeout_s: float = TIMEOUT_S) -> Installation:
 
     Raises EngineError("engine_broken") that names the library and the way out, "engine_missing", "timeout".
     """
+    try:
+        return _tried(engine, timeout_s)
+    except EngineError as error:
+        raise of_engine(engine, error) from error
+
+
+def _tried(engine: Engine, timeout_s: float) -> Installation:
     if not engine.python.exists():
         remedy = f"Install the engine again in {OPTIONS}."
         raise EngineError("engine_missing", f"There is no Python at {engine.python}.", remedy)
