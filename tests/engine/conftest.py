@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("SATDIFUSER_HOME", str(home))
     torch.set_num_threads(1)
     return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_steps() -> Iterator[None]:
+    """Networks on pixels learn for a moment only: tests train a hundred models, and hardly one needs good ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("satdifuser_qgis.engine.training.pixel_networks.STEPS", 40)
+        patch.setattr("satdifuser_qgis.engine.training.pixel_networks.TRIAL_STEPS", 20)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from satdifuser_qgis.engine.outputs import Outputs
 from satdifuser_qgis.engine.reporter import Silent
 from satdifuser_qgis.engine.streams import Scale
 from satdifuser_qgis.engine.tasks import segment, trainsegmentation
+from satdifuser_qgis.engine.training import pixel_networks
 from satdifuser_qgis.engine.training.crops import crop_side
 from satdifuser_qgis.engine.training.pixel_networks import Labelled, fit_networks, mixing
 from satdifuser_qgis.engine.training.samples import Sample
@@ -27,8 +29,19 @@ from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
 from tests.engine.tiny import pixel_backbone
 
+pytestmark = pytest.mark.usefixtures("all_steps")
+
 SCALES = (Scale(1, ("a",), (3,)), Scale(2, ("b",), (4,)), Scale(4, ("c",), (5,)), Scale(8, ("d",), (6,)))
 CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def all_steps() -> Iterator[None]:
+    """As many as users have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pixel_networks, "STEPS", 400)
+        patch.setattr(pixel_networks, "TRIAL_STEPS", 200)
+        yield
 
 
 def maps_of(size: tuple[int, int], batch: int = 1) -> list[torch.Tensor]:

@@ -136,6 +136,7 @@ def request_(tmp_path: Path) -> TrainSegmentationRequest:
         backbone=str(pixel_backbone(tmp_path / "tiny")),
         epochs=1,
         scaling=1,
+        encoder=1,
     )
 
 
