@@ -27,11 +27,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_steps() -> Iterator[None]:
-    """Networks on pixels learn for a moment only: tests train a hundred models, and hardly one needs good ones."""
+def in_short() -> Iterator[None]:
+    """Networks on pixels learn for a moment, on small tiles: tests train hundreds of models, and few need good ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("satdifuser_qgis.engine.training.pixel_networks.STEPS", 40)
-        patch.setattr("satdifuser_qgis.engine.training.pixel_networks.TRIAL_STEPS", 20)
+        for name, value in {"STEPS": 40, "TRIAL_STEPS": 20, "MOST_PX": 6000}.items():
+            patch.setattr(f"satdifuser_qgis.engine.training.pixel_networks.{name}", value)
+        patch.setattr("satdifuser_qgis.engine.tasks.trainsegmentation.ENCODED_TILE_PX", 128)
         yield
 
 

@@ -29,18 +29,19 @@ from satdifuser_qgis.protocol.trainsegmentation import TrainSegmentationRequest
 from tests.data import write_landscape
 from tests.engine.tiny import pixel_backbone
 
-pytestmark = pytest.mark.usefixtures("all_steps")
+pytestmark = pytest.mark.usefixtures("in_full")
 
 SCALES = (Scale(1, ("a",), (3,)), Scale(2, ("b",), (4,)), Scale(4, ("c",), (5,)), Scale(8, ("d",), (6,)))
 CLASSES = 3
 
 
 @pytest.fixture(scope="module")
-def all_steps() -> Iterator[None]:
-    """As many as users have."""
+def in_full() -> Iterator[None]:
+    """Steps, pixels and tiles as users have them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pixel_networks, "STEPS", 400)
-        patch.setattr(pixel_networks, "TRIAL_STEPS", 200)
+        for name, value in {"STEPS": 400, "TRIAL_STEPS": 200, "MOST_PX": 100_000}.items():
+            patch.setattr(pixel_networks, name, value)
+        patch.setattr(trainsegmentation, "ENCODED_TILE_PX", 256)
         yield
 
 
