@@ -110,10 +110,10 @@ def test_tiles_beyond_the_memory_budget_are_told_and_counted_as_ignored(image, t
     ground = survey([image], NATIONAL, 16, 0.2, 0, Notes())
     cpu = torch.device("cpu")
     extractor = Extractor(load_backbone(str(pixel_backbone(tmp_path / "tiny")), cpu), Recipe(), cpu)
-    assert within_budget(ground, extractor, Notes()) is ground
+    assert within_budget(ground, extractor, None, Notes()) is ground
     monkeypatch.setattr("satdifuser_qgis.engine.training.landcover.FEATURE_BUDGET", 1)
     notes = Notes()
-    smaller = within_budget(ground, extractor, notes)
+    smaller = within_budget(ground, extractor, None, notes)
     assert len(smaller.tiles) == 8 < len(ground.tiles)
     assert notes.lines[0].startswith(f"Of the labelled tiles {8 / len(ground.tiles):.0%} is used")
     assert (smaller.class_pixels > 0).all()

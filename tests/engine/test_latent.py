@@ -24,7 +24,7 @@ NOISED, INVERSION = 1, 2
 
 @pytest.fixture
 def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSegmentationRequest:
-    """With tiles of 64 pixels: those of 256 take minutes here."""
+    """The diffusion model alone, with tiles of 64 pixels: those of 256 take minutes here."""
     monkeypatch.setitem(trainsegmentation.TILE_PX, "latent", 64)
     folder = tmp_path / "training"
     folder.mkdir()
@@ -37,6 +37,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSegmentati
         timesteps=(40, 160),
         epochs=1,
         scaling=1,
+        encoder=1,
         threads=1,
     )
 

@@ -44,7 +44,7 @@ def sampled(folder: Path, extractor: Extractor, codes: NDArray[np.int16], held_b
         tiles = find_tiles([image], [lattice], 3, TILE_PX, Silent())[0]
         scaling = Scaling("constant", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
         (sample,) = compute_samples(
-            [image], [lattice], tiles, frozenset(blocks), extractor, [scaling], TILE_PX, 1, Silent(), ""
+            [image], [lattice], tiles, frozenset(blocks), extractor, None, [scaling], TILE_PX, 1, Silent(), ""
         )
     return sample
 
