@@ -67,6 +67,16 @@ def test_a_latent_backbone_trains_and_maps_noised_and_by_inversion(request_, tmp
     assert np.abs(maps["noised"] - maps["inversion"]).max() > 1e-3
 
 
+def test_a_latent_backbone_works_beside_the_encoder(request_, tmp_path):
+    model = str(tmp_path / "both.safetensors")
+    execute(dataclasses.replace(request_, model=model, encoder=0), Silent(), Outputs("made"))
+    header = read_header(model)
+    assert header.encoder is not None
+    assert header.features["mode"] == "noised"
+    image = write_raster(tmp_path / "other.tif", landscape(height=70, width=90, seed=4)[0])
+    assert mapped(model, image, tmp_path).shape == (4, 70, 90)
+
+
 def test_automatic_extraction_of_a_latent_backbone_is_noised_at_its_own_times(request_, tmp_path):
     model = str(tmp_path / "automatic.safetensors")
     execute(dataclasses.replace(request_, model=model, timesteps=()), Silent(), Outputs("made"))
